@@ -1,0 +1,1 @@
+"""otpy's tests; they mirror the package `otpy`."""

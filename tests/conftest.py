@@ -1,0 +1,40 @@
+"""What all tests share: a runtime for those that want one, and a look at what each has left behind."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+import otpy
+from otpy.kernel.process import Process
+from otpy.kernel.runtime import Runtime
+from otpy.kernel.table import table
+
+LEAVE_SECONDS = 5.0
+"""How long a process that was ended may take to be gone."""
+
+
+@pytest.fixture
+def otp_runtime() -> Iterator[Runtime]:
+    """Give the test a runtime of its own, which ends every process that the test has started."""
+    with otpy.runtime() as runtime:
+        yield runtime
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """Fail a test, naming the processes, if some that it has started outlive it."""
+    before = living()
+    yield
+    deadline = time.monotonic() + LEAVE_SECONDS
+    pause = threading.Event()
+    while (left := living() - before) and time.monotonic() < deadline:
+        pause.wait(0.01)
+    if left:
+        pytest.fail(f"still alive after the test: {', '.join(sorted(map(str, left)))}")
+
+
+def living() -> set[object]:
+    """Return the processes and the plain pykka actors that are alive."""
+    return {ref.actor_inbox if isinstance(ref.actor_inbox, Process) else ref for ref in table}

@@ -1,0 +1,1 @@
+"""Small programs that build, check and lock the project; the Makefile runs them."""
