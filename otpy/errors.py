@@ -1,0 +1,395 @@
+"""Everything that can go wrong in otpy, as one tree.
+
+```text
+OtpyError
+├── CallError                     a request to a server got no reply
+│   ├── NoProcess                 nobody there (also a name nobody has)
+│   ├── ServerExited(reason)      the server ended before it replied
+│   ├── CallingSelf               it would wait for itself for ever
+│   └── CallTimeout               TimeoutError: too slow
+├── StartError                    a process did not start
+│   ├── AlreadyStarted(pid)       also a SupervisorError
+│   ├── InitStopped(reason)       init returned Stop, raised, or returned junk
+│   ├── StartIgnored              init returned Ignore
+│   └── StartTimeout              TimeoutError: init took too long (and was killed)
+├── AlreadyRegistered(name, pid)  the name is taken
+├── ReceiveTimeout                TimeoutError: no message matched in time
+├── BadReturn(callback, value)    a callback returned what is no result
+├── UndefinedCallback             NotImplementedError: the behaviour lacks a callback that was needed
+├── BadReason(value)              TypeError: a string stands where an exit reason is wanted
+├── BlockingRefused               a call that would wait, made where nothing may wait
+├── NotRunning                    the runtime has stopped
+├── SystemRequestError            a sys request was refused
+│   ├── ChangeCodeFailed(reason)
+│   └── CallbackFailed(error)
+├── SupervisorError
+│   ├── ChildNotFound, ChildRunning, ChildRestarting, ChildAlreadyPresent
+│   ├── MaxChildren, StartFailed(reason), NotSupported
+│   └── BadChildSpec, BadSupFlags
+└── UpgradeError                  the upgrade did not happen; nothing has changed
+    ├── CompilationFailed         a source does not compile
+    ├── LoadFailed                a new module body raised
+    ├── UpgradeInProgress, UpgradeFromWithin, NoSuchVersion
+    ├── IncompatibleUpgrade       what runs cannot go over to the new version
+    ├── SuspendTimeout            a process did not come to rest
+    ├── ReloadTimeout             the whole took too long
+    └── MigrationFailed           a state could not be converted
+```
+
+An error carries its facts as attributes, joins Python's own where there is one, and says what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class OtpyError(Exception):
+    """Root of every error that otpy raises on purpose."""
+
+
+# -- calls -----------------------------------------------------------------------------------------
+
+
+class CallError(OtpyError):
+    """A request to a server got no reply. *server* is what was called, *request* what was asked."""
+
+    def __init__(self, message: str, server: object = None, request: object = None) -> None:
+        super().__init__(message)
+        self.server = server
+        self.request = request
+
+
+class NoProcess(CallError):
+    """Nobody answers to that pid or name."""
+
+    def __init__(self, server: object, request: object = None) -> None:
+        super().__init__(f"no process is {server!r}: it has ended, or the name was never registered", server, request)
+
+
+class ServerExited(CallError):
+    """The server ended with *reason* before it replied."""
+
+    def __init__(self, reason: Any, server: object = None, request: object = None) -> None:
+        super().__init__(f"{server!r} ended with {reason!r} before it replied", server, request)
+        self.reason = reason
+
+
+class CallTimeout(CallError, TimeoutError):
+    """No reply within *timeout* seconds. A reply that comes later is dropped."""
+
+    def __init__(self, server: object, timeout: float | None, request: object = None) -> None:
+        super().__init__(
+            f"{server!r} did not reply within {timeout} s; give call(…, timeout=) more time, or look with "
+            "otpy.process_info(pid) at what it is doing",
+            server,
+            request,
+        )
+        self.timeout = timeout
+
+
+class CallingSelf(CallError):
+    """A process called, or stopped, itself."""
+
+    def __init__(self, server: object, request: object = None) -> None:
+        super().__init__(
+            f"{server!r} called itself and would wait for itself for ever; do the work directly, cast, or return Stop(…)",
+            server,
+            request,
+        )
+
+
+# -- starting --------------------------------------------------------------------------------------
+
+
+class StartError(OtpyError):
+    """A process did not start."""
+
+
+class SupervisorError(OtpyError):
+    """A supervisor refused a request."""
+
+
+class AlreadyStarted(StartError, SupervisorError):
+    """The name is taken, or the child runs: *pid* is who has it."""
+
+    def __init__(self, pid: Any) -> None:
+        super().__init__(f"already started: {pid!r}")
+        self.pid = pid
+
+
+class InitStopped(StartError):
+    """`init` ended the start with *reason* (it returned Stop, raised, or returned no result)."""
+
+    def __init__(self, reason: Any) -> None:
+        super().__init__(f"init stopped with {reason!r}")
+        self.reason = reason
+
+
+class StartIgnored(StartError):
+    """`init` returned Ignore(): no process was made, and that is no failure."""
+
+    def __init__(self) -> None:
+        super().__init__("init returned Ignore()")
+
+
+class StartTimeout(StartError, TimeoutError):
+    """`init` did not end within *timeout* seconds; the process was killed."""
+
+    def __init__(self, timeout: float | None) -> None:
+        super().__init__(f"init did not end within {timeout} s; the process was killed")
+        self.timeout = timeout
+
+
+# -- primitives ------------------------------------------------------------------------------------
+
+
+class AlreadyRegistered(OtpyError):
+    """The name has a living owner, *pid*."""
+
+    def __init__(self, name: str, pid: Any) -> None:
+        super().__init__(f"the name {name!r} belongs to {pid!r}; unregister it there first, or choose another")
+        self.name = name
+        self.pid = pid
+
+
+class ReceiveTimeout(OtpyError, TimeoutError):
+    """No message matched within *timeout* seconds."""
+
+    def __init__(self, timeout: float | None) -> None:
+        super().__init__(f"no matching message within {timeout} s")
+        self.timeout = timeout
+
+
+class BadReturn(OtpyError):
+    """*callback* returned *value*, which is none of its results. It is an exit reason too, compared by its facts."""
+
+    def __init__(self, callback: str, value: Any) -> None:
+        super().__init__(f"{callback} returned {value!r}, which is none of its results; see the docs of GenServer.{callback}")
+        self.callback = callback
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BadReturn) and (self.callback, self.value) == (other.callback, other.value)
+
+    __hash__ = OtpyError.__hash__
+
+
+class UndefinedCallback(OtpyError, NotImplementedError):
+    """*callback* was needed, and *behaviour* does not define it."""
+
+    def __init__(self, behaviour: type, callback: str, argument: object = None) -> None:
+        super().__init__(f"{behaviour.__qualname__} has no {callback} and got {argument!r}; define it, or do not send that")
+        self.behaviour = behaviour
+        self.callback = callback
+
+
+class BadReason(OtpyError, TypeError):
+    """A string that looks like one of Erlang's atoms was given as an exit reason."""
+
+    def __init__(self, given: str, instead: str) -> None:
+        super().__init__(f"the exit reason {given!r} is refused: use otpy.{instead}, which code can match on")
+        self.given = given
+
+
+class BlockingRefused(OtpyError, RuntimeError):
+    """A call that waits was made where nothing may wait: on an event loop, or inside a finalizer."""
+
+
+class NotRunning(OtpyError, RuntimeError):
+    """The runtime has stopped, or its threads did not survive a fork."""
+
+
+# -- sys -------------------------------------------------------------------------------------------
+
+
+class SystemRequestError(OtpyError):
+    """A `sys` request was refused by the process; it goes on as before."""
+
+
+class ChangeCodeFailed(SystemRequestError):
+    """`change_code` was refused: the process is not suspended, or its code_change failed with *reason*."""
+
+    def __init__(self, reason: Any) -> None:
+        super().__init__(f"code_change failed with {reason!r}; the process keeps its old state and stays suspended")
+        self.reason = reason
+
+
+class CallbackFailed(SystemRequestError):
+    """The function given to `replace_state` or `get_state` raised *error*; the state is as before."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"the function raised {error!r}; the state is as before")
+        self.error = error
+
+
+# -- supervisors -----------------------------------------------------------------------------------
+
+
+class ChildNotFound(SupervisorError):
+    """The supervisor has no such child."""
+
+    def __init__(self, child: object) -> None:
+        super().__init__(f"no child {child!r}; see otpy.supervisor.which_children")
+        self.child = child
+
+
+class ChildRunning(SupervisorError):
+    """The child is running."""
+
+    def __init__(self, child: object) -> None:
+        super().__init__(f"child {child!r} is running; terminate_child ends it")
+        self.child = child
+
+
+class ChildRestarting(SupervisorError):
+    """The child is being restarted."""
+
+    def __init__(self, child: object) -> None:
+        super().__init__(f"child {child!r} is being restarted; terminate_child ends the attempts")
+        self.child = child
+
+
+class ChildAlreadyPresent(SupervisorError):
+    """A child with this id is known and not running."""
+
+    def __init__(self, child: object) -> None:
+        super().__init__(f"child {child!r} is present and not running; use restart_child, or delete_child first")
+        self.child = child
+
+
+class MaxChildren(SupervisorError):
+    """The DynamicSupervisor has as many children as it may have."""
+
+    def __init__(self, max_children: int) -> None:
+        super().__init__(f"max_children={max_children} is reached; terminate a child first or allow more")
+        self.max_children = max_children
+
+
+class NotSupported(SupervisorError):
+    """The request makes no sense for this supervisor's strategy."""
+
+    def __init__(self, request: str, strategy: str) -> None:
+        super().__init__(f"{request} is not for a {strategy} supervisor")
+        self.request = request
+        self.strategy = strategy
+
+
+class StartFailed(SupervisorError):
+    """The start function of the child failed with *reason*; nothing was kept."""
+
+    def __init__(self, reason: Any) -> None:
+        super().__init__(f"the child's start failed with {reason!r}")
+        self.reason = reason
+
+
+class BadChildSpec(SupervisorError):
+    """A child spec is refused; *reason* is a tuple in OTP's words, such as ("invalid_shutdown", -10)."""
+
+    def __init__(self, reason: Any, message: str | None = None) -> None:
+        super().__init__(message or f"bad child spec: {reason!r}")
+        self.reason = reason
+
+
+class BadSupFlags(SupervisorError):
+    """Supervisor flags are refused; *reason* is a tuple in OTP's words, such as ("invalid_period", 0)."""
+
+    def __init__(self, reason: Any, message: str | None = None) -> None:
+        super().__init__(message or f"bad supervisor flags: {reason!r}")
+        self.reason = reason
+
+
+# -- upgrades --------------------------------------------------------------------------------------
+
+
+class UpgradeError(OtpyError):
+    """The upgrade did not happen: code, classes, states and children are as before.
+
+    *recovery* says what can be done about it, *report* what was tried; both are filled in by the coordinator.
+    """
+
+    recovery: Any = None
+    report: Any = None
+
+
+class CompilationFailed(UpgradeError):
+    """A source does not compile; *filename*, *line* and *column* say where (both from 1, None if unknown)."""
+
+    def __init__(self, message: str, filename: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.filename = filename
+        self.line = line
+        self.column = column
+
+
+class LoadFailed(UpgradeError):
+    """The body of the new version of *module* raised *error*."""
+
+    def __init__(self, module: str, error: BaseException) -> None:
+        super().__init__(f"the new version of {module} raised while it was loaded: {type(error).__name__}: {error}")
+        self.module = module
+        self.error = error
+
+
+class NoSuchVersion(UpgradeError):
+    """The module has no such version."""
+
+    def __init__(self, module: str, version: object, known: object = ()) -> None:
+        super().__init__(f"{module} has no version {version!r}; known: {known!r}")
+        self.module = module
+        self.version = version
+
+
+class UpgradeInProgress(UpgradeError):
+    """Another upgrade is running in this node; wait for it and try again."""
+
+    def __init__(self) -> None:
+        super().__init__("another upgrade is running in this node; wait for it to end and try again")
+
+
+class UpgradeFromWithin(UpgradeError):
+    """The upgrade was asked for from inside a process that it would suspend."""
+
+    def __init__(self, pid: Any) -> None:
+        super().__init__(f"{pid!r} asked for an upgrade that would suspend {pid!r} itself; ask from another process or thread")
+        self.pid = pid
+
+
+class SuspendTimeout(UpgradeError, TimeoutError):
+    """*pid* did not come to rest within *timeout* seconds; *frame* says where it stands ("file:line in function")."""
+
+    def __init__(self, pid: Any, timeout: float, frame: str = "unknown") -> None:
+        super().__init__(f"{pid!r} did not come to rest within {timeout} s; it stands at {frame}")
+        self.pid = pid
+        self.timeout = timeout
+        self.frame = frame
+
+
+class MigrationFailed(UpgradeError):
+    """A state could not be converted: *pid* whose, *reason* why."""
+
+    def __init__(self, message: str, pid: Any = None, reason: Any = None) -> None:
+        super().__init__(message)
+        self.pid = pid
+        self.reason = reason
+
+
+class IncompatibleUpgrade(UpgradeError):
+    """What runs cannot go over to the new version, and the message says why."""
+
+
+class ReloadTimeout(UpgradeError, TimeoutError):
+    """The upgrade as a whole took longer than *timeout* seconds; *step* is where it stood."""
+
+    def __init__(self, timeout: float, step: str) -> None:
+        super().__init__(f"the upgrade took longer than {timeout} s, it was at step {step!r}; give timeout= more")
+        self.timeout = timeout
+        self.step = step
+
+
+class ForcedRollback(UpgradeError):
+    """A test asked for a rollback after *step*, with `force_rollback_at`."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(f"rolled back after step {step!r}, as force_rollback_at asked")
+        self.step = step

@@ -1,0 +1,389 @@
+"""The verbs of a process: spawn, send, receive, link, monitor, exit, register, timers.
+
+They act for the running process, or for the running thread where no process of otpy runs: every thread is a process,
+made at its first use of otpy.
+
+Source: Erlang's BIFs of the same names; Elixir's Process.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from otpy.errors import NoProcess, ReceiveTimeout
+from otpy.kernel import signals
+from otpy.kernel.calls import pause, wait_for_answer
+from otpy.kernel.clock import FOREVER
+from otpy.kernel.here import current, leave, waiting
+from otpy.kernel.messages import Down
+from otpy.kernel.pid import Pid, Ref
+from otpy.kernel.process import Process, deliver
+from otpy.kernel.reasons import NoProc, Reason, check_reason
+from otpy.kernel.runtime import current_runtime, spawn_process
+from otpy.kernel.timers import TimerRef
+
+T = TypeVar("T")
+
+
+class Named(Protocol):
+    """Something that stands for a process found at each use, such as a Via."""
+
+    def whereis(self) -> Pid | None:
+        """Return the process, or None."""
+        ...
+
+
+Dest: TypeAlias = "Pid | str | Named"
+
+
+def resolve(dest: Dest) -> Process:
+    """Return the process that *dest* names: a Pid, a registered name, or a Via. Raises NoProcess for an unknown name."""
+    if isinstance(dest, Process):
+        return dest
+    if isinstance(dest, str):
+        found: Any = current_runtime().names.get(dest)
+    else:
+        whereis = getattr(dest, "whereis", None)
+        if whereis is None:
+            msg = f"{dest!r} is no process: give a Pid, a registered name (str) or a Via"
+            raise TypeError(msg)
+        found = whereis()
+    if found is None:
+        raise NoProcess(dest)
+    return found  # type: ignore[no-any-return]
+
+
+def _process(pid: Pid) -> Process:
+    if isinstance(pid, Process):
+        return pid
+    msg = f"{pid!r} is no Pid; names are looked up with otpy.whereis(name)"
+    raise TypeError(msg)
+
+
+# -- the own process -------------------------------------------------------------------------------
+
+
+def self_pid() -> Pid:
+    """Return the pid of the running process."""
+    return current()
+
+
+def trap_exit(flag: bool) -> bool:  # noqa: FBT001 - as in OTP, the flag is the whole point
+    """Say whether exit signals arrive as `Exit(pid, reason)` messages instead of ending this process; the old value."""
+    me = current()
+    old, me.trapping = me.trapping, bool(flag)
+    return old
+
+
+# -- starting --------------------------------------------------------------------------------------
+
+
+def spawn(fn: Callable[..., Any], *args: Any) -> Pid:
+    """Start a process that runs `fn(*args)` and ends when it returns."""
+    return spawn_process(fn, *args, starter=current())
+
+
+def spawn_link(fn: Callable[..., Any], *args: Any) -> Pid:
+    """As `spawn`, linked with this process before it runs."""
+    return spawn_process(fn, *args, starter=current(), link=True)
+
+
+def spawn_monitor(fn: Callable[..., Any], *args: Any) -> tuple[Pid, Ref]:
+    """As `spawn`, monitored by this process before it runs."""
+    me = current()
+    ref = Ref()
+    process = spawn_process(fn, *args, starter=me, before=lambda made: signals.watch(me, made, ref))
+    return process, ref
+
+
+# -- messages --------------------------------------------------------------------------------------
+
+
+def send(dest: Dest, msg: T) -> T:
+    """Send *msg* to *dest* and return it. A dead process swallows it; an unknown name raises NoProcess.
+
+    Messages are passed by reference: sender and receiver see the same object, so send what nobody changes.
+    """
+    current()
+    deliver(dest if type(dest) is Process else resolve(dest), msg)
+    return msg
+
+
+def receive(select: Callable[[Any], bool] | None = None, *, timeout: float | None = None) -> Any:
+    """Take the first message for which `select(msg)` is true (any message without it), in mailbox order.
+
+    *timeout* in seconds; None waits for ever, 0 only looks. Raises ReceiveTimeout. Other messages stay as they are.
+    """
+    me = waiting()
+    runner = me.runner
+    assert runner is not None
+    box = me.mailbox if me.mailbox is not None else me.open_mailbox()
+    passed: deque[Any] = deque()
+    outer = me.held  # not None where `otpy.sys` runs something in a suspended process
+    deadline = FOREVER if timeout is None else me.runtime.clock.now() + timeout
+    try:
+        while True:
+            while box:
+                message = box.popleft()
+                if select is None:
+                    return message
+                passed.append(message)
+                if select(message):
+                    return passed.pop()
+            if me.fenced:
+                leave(me)
+            if passed:
+                me.held = passed  # still in the mailbox for whoever looks from outside, and for a death
+            if deadline != FOREVER:
+                if deadline <= me.runtime.clock.now():
+                    raise ReceiveTimeout(timeout)
+                me.runtime.timers.arm(me, deadline)
+            me.parked = runner.stand()
+            me.scheduled = False
+            if box or me.fenced:  # it came before anybody could know that we wait
+                me.parked = None
+                me.scheduled = True
+                continue
+            runner.park(me)
+    finally:
+        me.deadline = FOREVER
+        if passed:
+            box.extendleft(reversed(passed))  # before they leave `held`: at every moment they are in one of the two
+        me.held = outer
+
+
+def flush() -> list[Any]:
+    """Take everything out of the own mailbox and return it."""
+    box = current().mailbox
+    taken: list[Any] = []
+    while box:
+        taken.append(box.popleft())
+    return taken
+
+
+# -- links, monitors, exits ------------------------------------------------------------------------
+
+
+def link(pid: Pid) -> None:
+    """Link this process with *pid*: if one ends, the other gets its exit signal."""
+    me = current()
+    signals.link(me, _process(pid))
+    if me.fenced:  # the other was dead, and the signal has ended this process
+        leave(me)
+
+
+def unlink(pid: Pid) -> None:
+    """Undo the link with *pid*, if there is one."""
+    signals.unlink(current(), _process(pid))
+
+
+def monitor(server: Dest) -> Ref:
+    """Have `Down(ref, pid, reason)` sent to this process when *server* ends; the dead give NoProc() at once."""
+    me = current()
+    try:
+        target = resolve(server)
+    except NoProcess:
+        ref = Ref()
+        deliver(me, Down(ref, server, NoProc()))  # type: ignore[arg-type] - a name that nobody has, as in OTP
+        return ref
+    return signals.monitor(me, target)
+
+
+def demonitor(ref: Ref, *, flush: bool = False) -> None:
+    """Undo a monitor. *flush* also takes its Down message out of the mailbox, should it have come."""
+    me = current()
+    signals.demonitor(me, ref)
+    box = me.mailbox
+    if not flush or not box:
+        return
+    passed: deque[Any] = deque()
+    while box:
+        message = box.popleft()
+        if type(message) is Down and message.ref is ref:
+            break
+        passed.append(message)
+    box.extendleft(reversed(passed))
+
+
+def exit(pid: Pid, reason: Reason) -> None:  # noqa: A001 - OTP's name
+    """Send *pid* an exit signal.
+
+    `Kill()` ends it whatever it does, `Normal()` is ignored unless trapped, any other reason ends a process that does
+    not trap exits. `raise ExitProcess(reason)` ends the own process.
+    """
+    me = current()
+    target = _process(pid)
+    signals.signal(me, target, check_reason(reason))
+    if target is me and me.fenced:
+        leave(me)
+
+
+# -- looking ---------------------------------------------------------------------------------------
+
+
+class ProcessInfo(msgspec.Struct, frozen=True):
+    """What is known of one process at one moment."""
+
+    pid: Pid
+    status: str
+    message_queue_len: int
+    links: tuple[Pid, ...]
+    monitors: tuple[Pid, ...]
+    registered_name: str | None
+    current_behaviour: type | None
+    vsn: Any
+    reductions: int
+    ancestors: tuple[Pid, ...]
+    label: str | None
+    trap_exit: bool
+
+
+def is_alive(pid: Pid) -> bool:
+    """Whether *pid* has not ended."""
+    return _process(pid).exit_reason is None
+
+
+def processes() -> list[Pid]:
+    """Return the living processes of this runtime, oldest first, without those of foreign threads."""
+    return list(current_runtime().processes())
+
+
+def process_info(pid: Pid) -> ProcessInfo | None:
+    """Return what is known of *pid*, without asking it; None if it has ended."""
+    process = _process(pid)
+    actor = process.actor
+    if process.exit_reason is not None:
+        return None
+    return ProcessInfo(
+        pid=process,
+        status=_status(process),
+        message_queue_len=len(process.mailbox or ()) + len(process.held or ()),
+        links=tuple(process.links or ()),
+        monitors=tuple((process.monitors or {}).values()),
+        registered_name=process.names[0] if process.names else None,
+        current_behaviour=type(actor) if actor is not None else None,
+        vsn=process.vsn,
+        reductions=process.reductions,
+        ancestors=process.ancestors,
+        label=process.label,
+        trap_exit=process.trapping,
+    )
+
+
+def _status(process: Process) -> str:
+    """Return suspended, waiting (inside its code), running or idle."""
+    suspension = process.runtime.suspension
+    if process.suspended or (suspension is not None and suspension.holds(process)):
+        return "suspended"
+    if process.parked is not None or process.wait_on is not None:
+        return "waiting"
+    if process.bar is not None and process.bar is not process.gate:
+        return "running"
+    return "runnable" if process.mailbox or process.boot is not None else "idle"
+
+
+# -- names -----------------------------------------------------------------------------------------
+
+
+def register(name: str, pid: Pid) -> None:
+    """Give *pid* the name *name*. Raises AlreadyRegistered if a living process has it."""
+    if not isinstance(name, str) or not name:
+        msg = f"a name is a non-empty str, not {name!r}"
+        raise TypeError(msg)
+    process = _process(pid)
+    signals.register(process, name)
+    if process.exit_reason is not None:
+        raise NoProcess(pid)
+
+
+def unregister(name: str) -> None:
+    """Take the name away from its owner. Raises NoProcess if nobody has it."""
+    signals.unregister(resolve(name), name)
+
+
+def whereis(name: str) -> Pid | None:
+    """Return who has *name*, or None."""
+    return current_runtime().names.get(name)
+
+
+def registered() -> list[str]:
+    """Return all names in use."""
+    return list(current_runtime().names)
+
+
+# -- time ------------------------------------------------------------------------------------------
+
+
+def send_after(dest: Dest, msg: Any, seconds: float) -> TimerRef:
+    """Send *msg* to *dest* in *seconds*; a name is looked up then, and a missing one swallows the message."""
+    if not isinstance(dest, (Process, str)) and not hasattr(dest, "whereis"):
+        resolve(dest)
+    made = current().runtime
+
+    def fire() -> None:
+        target = made.names.get(dest) if isinstance(dest, str) else dest
+        if not isinstance(target, Process | None):
+            target = target.whereis()
+        if isinstance(target, Process):
+            deliver(target, msg)
+
+    return made.timers.after(seconds, fire)
+
+
+def cancel_timer(ref: TimerRef) -> float | None:
+    """Stop a timer. Returns the seconds it had left, or None if it had fired or was cancelled."""
+    return current().runtime.timers.cancel(ref)
+
+
+def sleep(seconds: float) -> None:
+    """Park this process for *seconds*; everybody else runs on."""
+    me = waiting()
+    try:
+        wait_for_answer(pause(me), seconds)
+    except TimeoutError:
+        return
+
+
+def blocking(fn: Callable[..., T], *args: Any) -> T:
+    """Run `fn(*args)`, which blocks, on a helper thread while only this process waits; its result or exception."""
+    me = waiting()
+    if not hasattr(me.runner, "pool"):
+        return fn(*args)  # a thread of its own may block
+    call = pause(me)
+    me.runtime.pool.run(call, lambda: fn(*args))
+    return wait_for_answer(call, None)  # type: ignore[no-any-return]
+
+
+__all__ = [
+    "Dest",
+    "ProcessInfo",
+    "blocking",
+    "cancel_timer",
+    "demonitor",
+    "exit",
+    "flush",
+    "is_alive",
+    "link",
+    "monitor",
+    "process_info",
+    "processes",
+    "receive",
+    "register",
+    "registered",
+    "resolve",
+    "self_pid",
+    "send",
+    "send_after",
+    "sleep",
+    "spawn",
+    "spawn_link",
+    "spawn_monitor",
+    "trap_exit",
+    "unlink",
+    "unregister",
+    "whereis",
+]

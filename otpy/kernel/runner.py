@@ -1,0 +1,143 @@
+"""Running one process for a while: a slice.
+
+A runner is an OS thread that runs processes. The scheduler's workers run many, each for a slice; a thread of a
+process's own, or one of the pool, runs one. What they share is here.
+
+Invariant of a slice: `bar` is RUNNING from the claim until the runner has left, so nobody else runs the process; the
+runner then puts `bar` back *before* it clears `scheduled` and looks at the mailbox once more.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from greenlet import GreenletExit
+
+from otpy.kernel.clock import FOREVER
+from otpy.kernel.here import here
+from otpy.kernel.messages import TIMEOUT
+from otpy.kernel.process import RUNNING, Process, Unwound
+from otpy.kernel.reasons import Reason, reason_of
+from otpy.kernel.reports import report_crash
+from otpy.kernel.signals import end
+
+if TYPE_CHECKING:
+    from otpy.kernel.runtime import Runtime
+
+SLICE_SECONDS = 0.002
+_MESSAGES_PER_LOOK = 16
+
+
+class Runner:
+    """An OS thread that runs processes. Subclasses say how a process waits (`stand`, `park`, `resume`)."""
+
+    __slots__ = ("attention", "current", "ident", "runtime", "slices")
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.current: Process | None = None  # set while code of a process runs here; the monitor looks at it
+        self.slices = 0  # changes before `current` is set: tells one slice from the next
+        self.attention = False  # somebody wants this runner to look up at the next message
+        self.ident = 0
+
+    def is_this_thread(self) -> bool:
+        """Whether the caller runs on this runner."""
+        return self.ident == threading.get_ident()
+
+    def stand(self) -> Any:
+        """Return what `parked` is set to while the running process waits."""
+        raise NotImplementedError
+
+    def park(self, process: Process) -> None:
+        """Wait until somebody submits *process*; its `parked` is set already. May return for no reason."""
+        raise NotImplementedError
+
+    def resume(self, process: Process) -> None:
+        """Let *process*, which waits on this runner, go on. Called by the holder of the token."""
+        raise NotImplementedError
+
+    def slice(self, process: Process) -> None:
+        """Run *process* until its mailbox is empty, its time is up, or somebody asks for attention."""
+        process.bar = RUNNING
+        process.runner = self
+        here.process = process
+        self.slices += 1
+        self.current = process
+        try:
+            if process.fenced:
+                _obey(process)
+            else:
+                self._work(process)
+        except GreenletExit:  # the interpreter is taking the stack down: nothing of the process is left to end
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever leaves a process is its exit reason
+            self._left(process, error)
+        self.current = None
+        here.process = None
+        if process.fenced:
+            _obey(process)
+        leave_slice(process)
+
+    def _work(self, process: Process) -> None:
+        boot = process.boot
+        if boot is not None:
+            process.boot = None
+            boot(process)
+            if self.attention:
+                return
+        box = process.mailbox
+        if box:
+            until_look = _MESSAGES_PER_LOOK
+            clock = self.runtime.clock
+            until = 0.0
+            while True:
+                process.handle(process, box.popleft())
+                if not box or self.attention:
+                    break
+                until_look -= 1
+                if not until_look:
+                    until_look = _MESSAGES_PER_LOOK
+                    now = clock.now()
+                    until = until or now + SLICE_SECONDS
+                    if now > until:
+                        break
+                    process.reductions += _MESSAGES_PER_LOOK
+            process.reductions += _MESSAGES_PER_LOOK - until_look + 1
+        elif process.deadline != FOREVER and boot is None and process.deadline <= self.runtime.clock.now():
+            process.deadline = FOREVER
+            process.handle(process, TIMEOUT)
+
+    def _left(self, process: Process, error: BaseException) -> None:
+        """An exception left the process."""
+        if isinstance(error, Unwound):
+            return
+        reason = process.dying if process.fenced and process.exit_reason is None else reason_of(error)
+        finish(process, reason)
+
+
+def finish(process: Process, reason: Reason) -> None:
+    """End *process* from its own code, reporting a crash once."""
+    if process.exit_reason is None:
+        report_crash(process, reason)
+        end(process, reason)
+
+
+def _obey(process: Process) -> None:
+    """Carry out a death that was ordered while the process ran."""
+    if process.exit_reason is None:
+        end(process, process.dying)
+
+
+def leave_slice(process: Process) -> None:
+    """Give *process* free again, and have it run once more if something has come meanwhile."""
+    gate = process.gate
+    process.bar = gate
+    if process.gate is not gate:  # a suspension came between the two lines above
+        process.bar = process.gate
+    process.scheduled = False
+    if process.mailbox and not process.scheduled:
+        process.scheduled = True
+        process.executor.submit(process)
+    elif process.exit_reason is not None:
+        process.scheduled = True

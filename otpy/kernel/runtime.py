@@ -1,0 +1,315 @@
+"""A runtime: one scheduler with its names, timers and threads.
+
+One runtime is the current one. `with runtime():` makes one and stops its processes at the end; without it the first
+use of otpy starts a default one, which stops when the interpreter exits.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from otpy.errors import NotRunning
+from otpy.kernel import plane, signals
+from otpy.kernel.actors import FunctionProcess, ProcessRef, ThreadOutside, open_envelope
+from otpy.kernel.aio import LoopThread
+from otpy.kernel.calls import PENDING, Call, Failed, wait_for_answer
+from otpy.kernel.clock import Clock, SystemClock
+from otpy.kernel.here import current, here, set_adopter
+from otpy.kernel.process import SINK, Executor, Process
+from otpy.kernel.reasons import Kill, Normal, Reason, Shutdown
+from otpy.kernel.scheduler import Scheduler
+from otpy.kernel.table import table
+from otpy.kernel.threads import ForeignThread, OwnThread, Pool, Ward
+
+if TYPE_CHECKING:
+    from pykka import Actor, ActorRef
+
+    from otpy.kernel.process import Handle
+    from otpy.kernel.suspension import Suspension
+    from otpy.kernel.worker import Worker
+
+RUNS_ON = ("scheduler", "thread", "asyncio")
+_STOP_SECONDS = 5.0
+
+
+def _ignore(process: Process, message: object) -> None:
+    """Handle nothing: the process takes its messages itself, or has none."""
+
+
+class Runtime:
+    """Everything that lives and dies with one scheduler."""
+
+    def __init__(self, *, clock: Clock | None = None, debug: bool = False, shutdown_timeout: float = _STOP_SECONDS) -> None:
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self.shutdown_timeout = shutdown_timeout
+        self.stopped = False
+        self.names: dict[str, Process] = {}
+        self.pool = Pool(self)
+        self.scheduler = Scheduler(self, debug=debug)
+        self.timers = self.scheduler.timers
+        self.system = Process(self, self.scheduler, _ignore)  # whose code runs where no process runs
+        self.system.label = "runtime"
+        self.system.scheduled = True
+        self.system.trapping = True
+        self.suspension: Suspension | None = None  # the last one, or the one under way
+        self._loop: LoopThread | None = None
+        self._loop_lock = threading.RLock()
+        self._foreign: set[Process] = set()
+        self.open_envelope = open_envelope
+        self.scheduler.start()
+
+    # -- processes
+
+    def executor(self, runs_on: str) -> Executor:
+        """Return where a process with this `runs_on` runs."""
+        if runs_on == "scheduler":
+            return self.scheduler
+        if runs_on == "thread":
+            return OwnThread(self)
+        return self.loop_thread()
+
+    def loop_thread(self) -> LoopThread:
+        """Return the event loop of the asyncio processes, started now if there is none."""
+        with self._loop_lock:
+            if self._loop is None:
+                self._loop = LoopThread(self)
+            return self._loop
+
+    def new_process(self, actor: Actor, handle: Handle, runs_on: str = "scheduler") -> Process:
+        """Make the record of a process; `launch` lets it live."""
+        return Process(self, self.executor(runs_on), handle, actor)
+
+    def launch(self, process: Process) -> None:
+        """Enter *process* into the table and have it run."""
+        if self.stopped:
+            msg = "this runtime has stopped; start processes inside `with otpy.runtime():` or otpy.run(main)"
+            raise NotRunning(msg)
+        table.add(process)
+        process.scheduled = True
+        process.executor.submit(process)
+
+    def launch_inside(self, process: Process, starter: Process, worker: Worker) -> None:
+        """As `launch`, running the boot of *process* on the stack of *starter*, which would wait for it anyway."""
+        table.add(process)
+        process.scheduled = True
+        worker.run_inside(starter, process)
+
+    def forget(self, process: Process) -> None:
+        """Take the dead *process* out of the table."""
+        table.discard(process)
+        self._foreign.discard(process)
+
+    def processes(self) -> list[Process]:
+        """Return the living processes, oldest first, without those of foreign threads."""
+        return [process for process in table.processes() if process.runtime is self]
+
+    def kill(self, process: Process) -> None:
+        """End *process*, whatever it does."""
+        signals.signal(self.system, process, Kill())
+
+    def actor_ref(self, process: Process) -> ActorRef[Any]:
+        """Make pykka's reference of *process*."""
+        return ProcessRef(process)
+
+    def adopt_thread(self) -> Process:
+        """Make a process of the running thread, which otpy did not make."""
+        runner = ForeignThread(self)
+        runner.ident = threading.get_ident()
+        process = Process(self, runner, _ignore)
+        process.actor = ThreadOutside(process)
+        process.label = f"thread {threading.current_thread().name}"
+        process.scheduled = True
+        process.runner = runner
+        runner.current = process
+        self._foreign.add(process)
+        here.process = process
+        here.ward = Ward(process)
+        return process
+
+    # -- the end
+
+    def stop(self) -> None:
+        """Stop every root process in reverse start order, then what is left, then the threads."""
+        if self.stopped:
+            return
+        me = current()
+        trapped, me.trapping = me.trapping, True  # children of the thread that stops must not take it along
+        while (roots := self._roots()) and self._stop_all(roots, me):
+            pass
+        for process in self.processes():
+            self.kill(process)
+        me.trapping = trapped
+        self.stopped = True
+        for process in list(self._foreign):
+            signals.end(process, Normal())
+        if self._loop is not None:
+            self._loop.stop()
+        self.pool.stop()
+        self.scheduler.stop()
+
+    def _roots(self) -> list[Process]:
+        """Return the processes whose starter is gone or is no process of this runtime."""
+        return [p for p in self.processes() if p.starter is None or p.starter in self._foreign or p.starter is self.system]
+
+    def _stop_all(self, roots: list[Process], me: Process) -> bool:
+        """Stop *roots*, youngest first; False if one of them had to be left."""
+        return all([self._stop_one(process, me) for process in reversed(roots)])
+
+    def _stop_one(self, process: Process, me: Process) -> bool:
+        gone = Call(me, None, process, me)
+        if not signals.on_death(process, gone):
+            return True
+        signals.signal(process.parent or self.system, process, Shutdown())
+        return _answered(gone, self.shutdown_timeout) or (
+            signals.signal(self.system, process, Kill()) or _answered(gone, self.shutdown_timeout)
+        )
+
+
+def _answered(call: Call, timeout: float) -> bool:
+    with contextlib.suppress(Exception):
+        wait_for_answer(call, timeout)
+    return call.answer is not PENDING
+
+
+# -- the current runtime ---------------------------------------------------------------------------
+
+_stack: list[Runtime] = []
+_start_lock = threading.RLock()
+
+
+def current_runtime() -> Runtime:
+    """Return the runtime of the running process, else the innermost one, else the default one, started now."""
+    process = here.process
+    if process is not None and not process.runtime.stopped:
+        return process.runtime
+    with _start_lock:
+        while _stack and _stack[-1].stopped:
+            _stack.pop()
+        if not _stack:
+            _stack.append(Runtime())
+        return _stack[-1]
+
+
+@contextlib.contextmanager
+def runtime(*, clock: Clock | None = None, debug: bool = False, shutdown_timeout: float = _STOP_SECONDS) -> Iterator[Runtime]:
+    """Run the block in a runtime of its own, and stop every root process of it, youngest first, at the end.
+
+    *clock* replaces the machine's clock in tests. *debug* changes threads between messages, so that code which counts
+    on its thread fails at once. *shutdown_timeout* is the seconds a root gets to end before it is killed.
+    """
+    made = Runtime(clock=clock, debug=debug, shutdown_timeout=shutdown_timeout)
+    outer, here.process = here.process, None
+    with _start_lock:
+        _stack.append(made)
+    try:
+        yield made
+    finally:
+        made.stop()
+        with _start_lock:
+            _stack.remove(made)
+        here.process = outer
+
+
+def run(main: Callable[..., Any], *args: Any) -> Any:
+    """Run `main(*args)` as a process inside the runtime and return what it returns, or raise what it raises.
+
+    Calls from inside cost no change of threads. A runtime made for this is stopped at the end, also by Ctrl-C.
+    """
+    with contextlib.ExitStack() as stack:
+        if not _stack or _stack[-1].stopped:
+            stack.enter_context(runtime())
+        me = current()
+        answer = Call(me, None, me.runtime.system, me)
+        process = spawn_process(_answer_with, answer, main, args, starter=me, label=getattr(main, "__qualname__", repr(main)))
+        if not signals.on_death(process, answer):
+            answer.fail(process.exit_reason)
+        try:
+            return wait_for_answer(answer, None)
+        except KeyboardInterrupt:
+            signals.signal(me, process, Kill())
+            raise
+
+
+def run_on_thread(fn: Callable[..., Any], *args: Any, label: str) -> Any:
+    """Run `fn(*args)` as a process on a thread of its own, wait for it, and return or raise what came of it."""
+    me = current()
+    answer = Call(me, None, me.runtime.system, me)
+    process = spawn_process(_answer_with, answer, fn, args, starter=me, label=label, runs_on="thread")
+    if not signals.on_death(process, answer):
+        answer.fail(process.exit_reason)
+    return wait_for_answer(answer, None)
+
+
+def _answer_with(answer: Call, main: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """Put what came of `main(*args)` as the answer; its error is raised at the caller of `run`, not reported here."""
+    try:
+        value = main(*args)
+    except Exception as error:  # noqa: BLE001 - raised again at the caller of run
+        value = Failed(error)
+    answer.put(value)
+
+
+def spawn_process(
+    fn: Callable[..., Any],
+    *args: Any,
+    starter: Process,
+    label: str | None = None,
+    link: bool = False,
+    runs_on: str = "scheduler",
+    before: Callable[[Process], None] | None = None,
+) -> Process:
+    """Make and launch a process that runs `fn(*args)`, linked with *starter* and after `before(process)` where asked."""
+    made = starter.runtime
+    actor = FunctionProcess(fn)
+    process = made.new_process(actor, _ignore, "thread" if actor.kind in made.scheduler.blocking else runs_on)
+    actor.actor_inbox = process
+    process.boot = lambda _process: actor.run(args)
+    process.starter = starter
+    process.label = label or getattr(fn, "__qualname__", repr(fn))
+    if link:
+        process.parent = starter
+        signals.link(starter, process)
+    if before is not None:
+        before(process)
+    made.launch(process)
+    return process
+
+
+def _adopt() -> Process:
+    return current_runtime().adopt_thread()
+
+
+set_adopter(_adopt)
+
+
+@atexit.register
+def _stop_default() -> None:
+    for made in reversed(_stack):
+        made.stop()
+
+
+def _after_fork() -> None:
+    """In the child of a fork the scheduler's threads do not exist: every process of the parent is dead here."""
+    plane.reset()
+    _start_lock._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001 - made for this
+    reason: Reason = NotRunning("the process lives in the parent of a fork")
+    for process in table.processes():
+        process.exit_reason = reason
+        process.fenced = True
+        process.mailbox = SINK
+        process.scheduled = True
+        table.discard(process)
+    for made in _stack:
+        made.stopped = True
+        made.names.clear()
+    _stack.clear()
+    here.process = here.resident = here.ward = None
+    here.on_loop = False
+
+
+os.register_at_fork(after_in_child=_after_fork)

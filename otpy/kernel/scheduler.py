@@ -1,0 +1,326 @@
+"""Who runs next, and on which thread.
+
+One thread at a time holds the *token*; it alone takes processes from the ready queue. A monitor thread looks every few
+milliseconds whether the holder still makes progress. A slice that lasts is first asked to end at its next message; if
+it does not, its thread loses the token to another one, and the class of its process is run on threads of its own from
+then on. The thread that was stuck finishes its handler undisturbed, and gets the token back only if greenlets stand on
+it that have to go on.
+
+Invariants:
+
+- Only the holder claims processes, fires timers and runs operations.
+- The token is taken only from a worker whose `current` is set, that is, from inside user code. Worker: clears
+  `current`, then tests `attention`. Monitor: sets `attention`, then tests `current`. So either the monitor sees that
+  the worker has left its slice and desists, or the worker sees that it must ask whether the token is still its own.
+- Nothing that could wait, and no user code, runs under the token's lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from otpy.kernel import events
+from otpy.kernel.actors import FunctionProcess
+from otpy.kernel.process import Process
+from otpy.kernel.signals import end
+from otpy.kernel.timers import Timers
+from otpy.kernel.worker import Worker
+
+if TYPE_CHECKING:
+    from otpy.kernel.runtime import Runtime
+
+log = logging.getLogger("otpy.scheduler")
+
+TICK_SECONDS = 0.005
+_LATE_SECONDS = 2 * TICK_SECONDS
+_IDLE_TICKS = 200  # after a second without work the monitor sleeps too
+_GRACE_TICKS = 2
+_SWITCH_SECONDS = 0.0005
+
+
+class Scheduler:
+    """The ready queue and the threads that work on it. It is the executor of all processes that run there."""
+
+    def __init__(self, runtime: Runtime, *, debug: bool = False) -> None:
+        self.runtime = runtime
+        self.debug = debug
+        self.ready: deque[Process] = deque()
+        self.timers = Timers(runtime.clock, self.wake_before)
+        self.blocking: set[object] = set()  # classes and functions seen blocking
+        self.operations: deque[Callable[[], None]] = deque()
+        self.sleeping = False
+        self.sleeping_until = 0.0
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        self._token = threading.Lock()
+        self._workers: list[Worker] = []
+        self._requests: deque[Worker] = deque()
+        self._stopped = False
+        self._switch_interval: float | None = None
+        self._doomed: deque[tuple[Process, int]] = deque()
+        self._ticks = 0
+        self._monitor_bell = threading.Lock()
+        self._monitor_bell.acquire()
+        self._monitor_sleeps = False
+        self.holder = self._add_worker()
+        self._monitor = threading.Thread(target=self._watch, name="otpy-monitor", daemon=True)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self.holder.thread.start()
+        self._monitor.start()
+
+    def _add_worker(self) -> Worker:
+        worker = Worker(self, len(self._workers) + 1)
+        self._workers.append(worker)
+        return worker
+
+    # -- giving it work; from any thread
+
+    def submit(self, process: Process) -> None:
+        """See Executor.submit."""
+        self.ready.append(process)
+        if self.sleeping:
+            self.ring()
+
+    def buried(self, process: Process) -> None:
+        """See Executor.buried: a process of the scheduler keeps nothing here."""
+
+    def ring(self) -> None:
+        """Wake the holder if it sleeps."""
+        self.sleeping = False
+        try:
+            self._bell.release()
+        except RuntimeError:  # rung already
+            pass
+
+    def wake_before(self, moment: float) -> None:
+        """Wake the holder if it would sleep beyond *moment*."""
+        if self.sleeping and moment < self.sleeping_until:
+            self.ring()
+
+    def between_slices(self, operation: Callable[[], None]) -> None:
+        """Run *operation* soon on the holder's thread, while no process of the scheduler runs there. It must not wait."""
+        self.operations.append(operation)
+        self.holder.attention = True
+        if self.sleeping:
+            self.ring()
+
+    # -- the holder's side
+
+    def look(self, worker: Worker) -> bool:
+        """Do what is due between two slices; False if *worker* does not hold the token (any more)."""
+        worker.attention = False
+        with self._token:
+            if self.holder is not worker or self._stopped:
+                return False
+            if self._requests:
+                self._grant(self._requests.popleft())
+                return False
+        while self.operations:
+            self.operations.popleft()()
+        self.timers.fire_due()
+        return True
+
+    def idle(self, worker: Worker) -> None:
+        """Sleep until there is something to do."""
+        self.sleeping_until = self.timers.next_moment()
+        self.sleeping = True
+        if self.ready or worker.attention or self.operations or self.timers.incoming:
+            self.sleeping = False  # it came before anybody could know that we sleep
+            return
+        self._bell.acquire(timeout=self.runtime.clock.wait_for(self.sleeping_until))
+        self.sleeping = False
+        if self._monitor_sleeps:
+            self._wake_monitor()
+
+    def await_token(self, worker: Worker) -> bool:
+        """Wait until *worker* holds the token; False when the scheduler has stopped."""
+        while True:
+            with self._token:
+                if self._stopped:
+                    return False
+                if self.holder is worker:
+                    worker.waiting = False
+                    self.ready.extendleft(reversed(worker.pinned))
+                    worker.pinned.clear()
+                    return True
+                if worker.pinned and worker not in self._requests:
+                    self._requests.append(worker)
+                    self.holder.attention = True
+                    self.ring()
+                worker.waiting = True
+            worker.wake.acquire()
+
+    def pass_to(self, worker: Worker) -> None:
+        """Give the token, which the caller holds, to *worker* as soon as it can take it."""
+        with self._token:
+            if worker.waiting:
+                self.holder.attention = True
+                self._grant(worker)
+
+    def rotate(self, worker: Worker) -> None:
+        """Give the token to another thread (debugging: code that counts on its thread must fail at once)."""
+        with self._token:
+            if self.holder is not worker:
+                return
+            other = self._spare()
+            worker.attention = True
+            self._grant(other)
+
+    def _grant(self, worker: Worker) -> None:
+        """Under the token's lock: make *worker* the holder."""
+        self.holder = worker
+        worker.attention = True  # whatever is due, it looks first
+        if worker.ident == 0 and not worker.thread.is_alive():
+            worker.thread.start()
+        elif worker.waiting:
+            worker.waiting = False
+            worker.wake.release()
+
+    def _spare(self) -> Worker:
+        """Under the token's lock: a worker that waits, or a new one."""
+        for worker in self._workers:
+            if worker.waiting and worker is not self.holder:
+                return worker
+        return self._add_worker()
+
+    # -- the monitor
+
+    def _watch(self) -> None:
+        seen = -1
+        strikes = idle_ticks = 0
+        while not self._stopped:
+            before = time.monotonic()
+            self._monitor_bell.acquire(timeout=TICK_SECONDS)
+            late = time.monotonic() - before > _LATE_SECONDS  # the machine is busy: nobody can be blamed for that
+            self._ticks += 1
+            worker = self.holder
+            process, slices = worker.current, worker.slices
+            self._reap()
+            if slices != seen or process is None:
+                idle_ticks = idle_ticks + 1 if slices == seen else 0
+                seen, strikes = slices, 0
+                if idle_ticks > _IDLE_TICKS and self.sleeping and not self._doomed:
+                    self._sleep_until_work()
+                    idle_ticks = 0
+                continue
+            strikes += not late
+            worker.attention = True
+            if strikes > 1:
+                self._take_over(worker, process, slices)
+
+    def _sleep_until_work(self) -> None:
+        self._monitor_sleeps = True
+        if self.sleeping and not self._stopped:
+            self._monitor_bell.acquire()
+        self._monitor_sleeps = False
+
+    def _wake_monitor(self) -> None:
+        try:
+            self._monitor_bell.release()
+        except RuntimeError:
+            pass
+
+    def _take_over(self, worker: Worker, process: Process, slices: int) -> None:
+        """Take the token from *worker*, stuck in a handler of *process*."""
+        with self._token:
+            worker.attention = True
+            if self.holder is not worker or worker.current is not process or worker.slices != slices or self._stopped:
+                return  # it came back in time
+            self._grant(self._spare())
+        if self._switch_interval is None:  # a handler that computes holds the interpreter: others must get it sooner
+            self._switch_interval = sys.getswitchinterval()
+            sys.setswitchinterval(_SWITCH_SECONDS)
+        self._learn(worker, process)
+
+    def _learn(self, worker: Worker, process: Process) -> None:
+        """Run the class of *process* on threads from now on, and say so."""
+        if sys.gettrace() is not None or threading.gettrace() is not None:
+            return  # somebody stands in a debugger
+        kind = kind_of(process)
+        if getattr(kind, "supervises", False):
+            return  # it ends or starts many children: work of our own, which blocks nobody on a thread either
+        where = _where(worker.ident)
+        if events.listened("runtime.blocked"):
+            events.emit("runtime.blocked", pid=process, where=where)
+        if kind is None or kind in self.blocking:
+            return
+        self.blocking.add(kind)
+        log.warning(
+            "%r blocked the scheduler in %s; %s runs on threads from now on. Declare runs_on = 'thread' to spare "
+            "others the wait, or wrap the call in otpy.blocking(fn, …)",
+            process,
+            where,
+            getattr(kind, "__qualname__", kind),
+        )
+        if events.listened("runtime.promoted"):
+            events.emit("runtime.promoted", kind=kind, where=where)
+
+    def blocks(self, process: Process) -> bool:
+        """Whether *process* is of a kind that was seen blocking."""
+        return kind_of(process) in self.blocking
+
+    def move_to_thread(self, process: Process) -> None:
+        """Run *process* on the pool's threads, now and from now on."""
+        gate = self.runtime.pool
+        if process.gate is None:
+            process.gate = gate
+        process.bar = gate
+        gate.admit(self.holder, process)
+
+    def reap_later(self, process: Process) -> None:
+        """Declare *process* dead if it has not obeyed by itself in a little while."""
+        self._doomed.append((process, self._ticks + _GRACE_TICKS))
+        if self._monitor_sleeps:
+            self._wake_monitor()
+
+    def _reap(self) -> None:
+        while self._doomed and self._doomed[0][1] <= self._ticks:
+            process, _ = self._doomed.popleft()
+            if process.exit_reason is None:
+                end(process, process.dying)
+
+    # -- the end
+
+    def stop(self) -> None:
+        """End the threads; those that are stuck in user code are left behind (they are daemons)."""
+        with self._token:
+            self._stopped = True
+            for worker in self._workers:
+                worker.attention = True
+                try:
+                    worker.wake.release()
+                except RuntimeError:
+                    pass
+        self.ring()
+        self._wake_monitor()
+        if self._switch_interval is not None:
+            sys.setswitchinterval(self._switch_interval)
+        for thread in (self._monitor, *(w.thread for w in self._workers if w.current is None)):
+            if thread is not threading.current_thread() and thread.is_alive():
+                thread.join(timeout=1.0)
+
+
+def kind_of(process: Process) -> object:
+    """Return what is remembered as blocking: the code of a plain process, else the behaviour's class."""
+    actor: Any = process.actor
+    if isinstance(actor, FunctionProcess):
+        return actor.kind
+    return type(actor) if actor is not None else None
+
+
+def _where(ident: int) -> str:
+    """Return where the thread stands: the innermost frame outside otpy's kernel."""
+    frame = sys._current_frames().get(ident)  # noqa: SLF001 - the documented way to see another thread's stack
+    while frame is not None and "otpy/kernel" in frame.f_code.co_filename.replace("\\", "/"):
+        frame = frame.f_back
+    if frame is None:
+        return "an unknown place"
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"

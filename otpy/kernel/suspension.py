@@ -1,0 +1,272 @@
+"""Bringing a set of processes to rest, for an upgrade, and letting them go on.
+
+A suspension is a gate: a process that is held keeps receiving and runs nothing. Processes in the middle of a handler
+finish it, and for that they may need others of the set: so the set is *drained*. While it drains, a held process
+handles its messages, in their order, as long as one of them is a request that a handler of the set waits for, directly
+or through others. No other work begins. When no handler of the set is under way any more, the set is at rest.
+
+The set is given in levels, callers first: each level is at rest before the next one is held. Where the calls between
+the processes are not known, the whole set is one level.
+
+Invariants:
+
+- Whether a process is held is changed only between slices, by the holder of the token (`Scheduler.between_slices`).
+- A runner that claims by itself (a thread of its own, an event loop) sets `bar` to RUNNING and then looks at `gate`;
+  the suspension sets `gate` and then looks at `bar`. So it is never at rest and running.
+- A message is never taken out of its order, so none can overtake another of the same sender.
+- Processes that die leave the set; a suspension that ends, whatever the reason, lets everybody go.
+
+Source: RUNTIME.md §6 (measurements); OTP sys:suspend/1 and release_handler.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, final
+
+from otpy.errors import SuspendTimeout
+from otpy.kernel.calls import Failed, pause, wait_for_answer
+from otpy.kernel.clock import FOREVER
+from otpy.kernel.here import here, waiting
+from otpy.kernel.process import RUNNING, Gate, Process
+from otpy.kernel.signals import forget_death, on_death
+
+if TYPE_CHECKING:
+    from otpy.kernel.calls import Call
+    from otpy.kernel.runner import Runner
+    from otpy.kernel.runtime import Runtime
+
+Job: TypeAlias = Callable[[Process], Any]
+
+_LOOK_SECONDS = 0.0005
+_HOPS = 1000
+
+
+@final
+class Suspension:
+    """One suspension of *members*; use it once: `suspend`, and `resume` on every path."""
+
+    def __init__(self, runtime: Runtime, kinds: tuple[type, ...] = ()) -> None:
+        self.runtime = runtime
+        self.kinds = kinds
+        self.members: dict[Process, Gate | None] = {}  # with the gate that each had before
+        self.began = FOREVER
+        self.ended = FOREVER
+        self._active: set[Process] = set()
+        self._draining = False
+        self._thaw: list[Process] = []  # callers whose time stands still
+        self._jobs: dict[Process, tuple[Job, Call]] = {}
+
+    # -- for the coordinator
+
+    def suspend(self, levels: Sequence[Iterable[Process]], timeout: float) -> None:
+        """Bring all of *levels* to rest, level by level, within *timeout* seconds in all.
+
+        Raises SuspendTimeout, naming the process that does not come to rest and where it stands; then all run again.
+        """
+        me = waiting()
+        until = self.runtime.clock.now() + timeout
+        self.began = self.runtime.clock.now()
+        self.runtime.suspension = self
+        for level in levels:
+            rest = pause(me)
+            self._between_slices(lambda level=level, rest=rest: self._hold(list(level), rest, until))  # type: ignore[misc]
+            stuck: Process | None = wait_for_answer(rest, None)
+            if stuck is not None:
+                where = stands_at(stuck)
+                self.resume()
+                raise SuspendTimeout(stuck, timeout, where)
+
+    def run(self, process: Process, job: Job) -> Call:
+        """Have `job(process)` run inside the held *process*, on its own thread or loop; the request gets what it returns.
+
+        The job may return an awaitable if the process is on the event loop. The end of the process fails the request.
+        """
+        answer = pause(waiting())
+        if on_death(process, answer):
+            self._jobs[process] = (job, answer)
+            process.executor.submit(process)
+        else:
+            answer.fail(process.exit_reason)
+        return answer
+
+    def resume(self) -> None:
+        """Let all members go on with what has come meanwhile. Returns when they may.
+
+        Also works for a coordinator that has been killed on the way: everybody else goes on all the same.
+        """
+        if self.ended != FOREVER:
+            return
+        me = here.process
+        done = pause(me if me is not None else self.runtime.system)
+        self._between_slices(lambda: self._release(done))
+        if me is not None and not me.fenced:
+            wait_for_answer(done, None)
+
+    def newborn(self, process: Process) -> None:
+        """Take in a process of an affected behaviour that is about to be launched. Called by who starts it."""
+        if self.ended != FOREVER or not isinstance(process.actor, self.kinds):
+            return
+        self.members[process] = None
+        process.gate = process.bar = self
+        if self.ended != FOREVER:  # it has ended meanwhile, perhaps without having seen this one
+            process.gate = process.bar = None
+
+    # -- while it lasts
+
+    def admit(self, runner: Runner, process: Process) -> None:
+        """See Gate.admit: one more message if a handler of the set waits for it; else it stays as it is."""
+        job = self._jobs.pop(process, None)
+        if job is not None:
+            self._begin(runner, process, job)
+            return
+        process.scheduled = False
+        self._active.add(process)  # before the look at `_draining`: see `_look`
+        if not self._draining or not (process.mailbox or process.boot is not None) or process not in self._needed():
+            self._active.discard(process)
+            return
+        process.scheduled = True
+        self._step(runner, process)
+
+    def _step(self, runner: Runner, process: Process) -> None:
+        """Run *process* for its boot or for one message."""
+        before = self.members.get(process)
+        if before is not None:
+            before.admit(runner, process)
+        else:
+            runner.attention = True  # ends the slice at the next message
+            runner.slice(process)
+
+    def _begin(self, runner: Runner, process: Process, job: tuple[Job, Call]) -> None:
+        do, answer = job
+
+        def boot(process: Process) -> Any:
+            try:
+                outcome = do(process)
+            except Exception as error:  # noqa: BLE001 - handed to the coordinator
+                outcome = Failed(error)
+            if inspect.isawaitable(outcome):
+                return settle(outcome)
+            finish(outcome)
+            return None
+
+        async def settle(outcome: Awaitable[Any]) -> None:
+            try:
+                finish(await outcome)
+            except Exception as error:  # noqa: BLE001 - handed to the coordinator
+                finish(Failed(error))
+
+        def finish(outcome: Any) -> None:
+            forget_death(process, answer)
+            answer.put(outcome)
+
+        process.boot = boot
+        process.scheduled = True
+        self._step(runner, process)
+
+    def holds(self, process: Process) -> bool:
+        """Whether *process* is held now."""
+        return self.ended == FOREVER and process in self.members
+
+    def _between_slices(self, operation: Callable[[], None]) -> None:
+        self.runtime.scheduler.between_slices(operation)
+
+    def _hold(self, level: list[Process], rest: Call, until: float) -> None:
+        self._draining = True
+        for process in level:
+            if process.exit_reason is not None or process in self.members:
+                continue
+            self.members[process] = process.gate
+            process.gate = self
+            if process.bar is RUNNING:
+                self._active.add(process)
+                if process.runner is not None and process.runner.current is process:
+                    process.runner.attention = True
+            else:
+                process.bar = self
+        self._look(rest, until)
+
+    def _look(self, rest: Call, until: float) -> None:
+        """See whether the members are at rest, now or a little later."""
+        if self._at_rest():
+            rest.put(None)
+        elif self.runtime.clock.now() >= until:
+            rest.put(next(iter(tuple(self._active)), None))
+        else:
+            for process in self._needed():
+                process.executor.submit(process)
+            self.runtime.timers.after(_LOOK_SECONDS, lambda: self._look(rest, until))
+
+    def _at_rest(self) -> bool:
+        """Whether no handler is under way; if so, none begins any more.
+
+        A process is put among the active ones before `_draining` is read; here `_draining` is cleared before the
+        active ones are read. So one of the two sees the other.
+        """
+        for process in tuple(self._active):
+            if process.exit_reason is not None or process.bar is self:
+                self._active.discard(process)
+        if self._active:
+            return False
+        self._draining = False
+        self._draining = bool(self._active)
+        return not self._draining
+
+    def _needed(self) -> set[Process]:
+        """Return the held members that a handler of the set waits for, directly or through others."""
+        needed: set[Process] = set()
+        for process in tuple(self._active):
+            target = process.wait_on
+            for _ in range(_HOPS):  # a ring of calls has no end
+                if target is None or target in needed:
+                    break
+                if target in self.members:
+                    needed.add(target)
+                target = target.wait_on
+        return needed
+
+    def _release(self, done: Call) -> None:
+        self.ended = self.runtime.clock.now()
+        self._draining = False
+        for process, gate in tuple(self.members.items()):
+            process.gate = gate
+            if process.bar is self:
+                process.bar = gate
+            if process.exit_reason is None and process.bar is not RUNNING and (process.mailbox or process.boot is not None):
+                process.scheduled = True
+                process.executor.submit(process)
+            elif process.idle_after is not None:  # its time begins anew, as after sys.resume
+                self.runtime.timers.arm(process, self.ended + process.idle_after)
+        for caller in self._thaw:
+            caller.executor.submit(caller)
+        self._thaw.clear()
+        done.put(None)
+
+    # -- callers
+
+    def stands_still(self, caller: Process, server: Process) -> bool:
+        """Whether *server* is held, so that the time of its *caller* stands still; the caller is woken at the end."""
+        if not self.holds(server):
+            return False
+        self._thaw.append(caller)
+        return self.ended == FOREVER  # else it has ended meanwhile, and perhaps nobody wakes the caller
+
+    def stood_still(self, server: Process, since: float) -> float:
+        """Return for how many seconds of a wait that began at *since* the *server* was held."""
+        if server not in self.members or self.ended == FOREVER:
+            return 0.0
+        return max(self.ended - max(self.began, since), 0.0)
+
+
+def stands_at(process: Process) -> str:
+    """Return where the code of *process* stands: file, line and function."""
+    frame: Any = getattr(process.parked, "gr_frame", None)
+    if frame is None and process.runner is not None:
+        frame = sys._current_frames().get(process.runner.ident)  # noqa: SLF001 - the documented way to see another thread's stack
+    for summary in reversed(traceback.extract_stack(frame) if frame is not None else []):
+        if "otpy/kernel" not in summary.filename.replace("\\", "/"):
+            return f"{summary.filename}:{summary.lineno} in {summary.name}"
+    return "an unknown place"
