@@ -1,0 +1,254 @@
+"""otpy: Erlang/OTP for Python, on pykka. A live upgrade either completes or never happened.
+
+The daily verbs are here; OTP's `mod:fun(Args)` is `otpy.mod.fun(args)` for `otpy.supervisor`,
+`otpy.dynamic_supervisor`, `otpy.sys`, `otpy.code`, `otpy.upgrade` and `otpy.events`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from otpy.behaviours import dynamic_supervisor, supervisor, sys
+from otpy.behaviours.child_spec import MFA, UNSET, ChildCounts, ChildInfo, ChildSpec, SupFlags
+from otpy.behaviours.dynamic_supervisor import DynamicSupervisor
+from otpy.behaviours.gen import (
+    Request,
+    RequestId,
+    Response,
+    acall,
+    call,
+    cast,
+    check_response,
+    reply,
+    send_request,
+    stop,
+    wait_response,
+)
+from otpy.behaviours.gen_server import GenServer
+from otpy.behaviours.results import After, Continue, Hibernate, Ignore, NoReply, Ok, Reply, Stop
+from otpy.behaviours.supervisor import Supervisor
+from otpy.behaviours.tree import Tree, tree
+from otpy.errors import (
+    AlreadyRegistered,
+    AlreadyStarted,
+    BadChildSpec,
+    BadReason,
+    BadReturn,
+    BadSupFlags,
+    BlockingRefused,
+    CallbackFailed,
+    CallError,
+    CallingSelf,
+    CallTimeout,
+    ChangeCodeFailed,
+    ChildAlreadyPresent,
+    ChildNotFound,
+    ChildRestarting,
+    ChildRunning,
+    CompilationFailed,
+    IncompatibleUpgrade,
+    InitStopped,
+    LoadFailed,
+    MaxChildren,
+    MigrationFailed,
+    NoProcess,
+    NoSuchVersion,
+    NotRunning,
+    NotSupported,
+    OtpyError,
+    ReceiveTimeout,
+    ReloadTimeout,
+    ServerExited,
+    StartError,
+    StartFailed,
+    StartIgnored,
+    StartTimeout,
+    SupervisorError,
+    SuspendTimeout,
+    SystemRequestError,
+    UndefinedCallback,
+    UpgradeError,
+    UpgradeFromWithin,
+    UpgradeInProgress,
+)
+from otpy.kernel import events
+from otpy.kernel.actors import Actor, ActorFuture
+from otpy.kernel.calls import From
+from otpy.kernel.lock import Lock
+from otpy.kernel.messages import Down, Exit, Timeout
+from otpy.kernel.pid import Pid, Ref
+from otpy.kernel.primitives import (
+    ProcessInfo,
+    blocking,
+    cancel_timer,
+    demonitor,
+    exit,  # noqa: A004 - OTP's name
+    flush,
+    is_alive,
+    link,
+    monitor,
+    process_info,
+    processes,
+    receive,
+    register,
+    registered,
+    self_pid,
+    send,
+    send_after,
+    sleep,
+    spawn,
+    spawn_link,
+    spawn_monitor,
+    trap_exit,
+    unlink,
+    unregister,
+    whereis,
+)
+from otpy.kernel.reasons import Crash, ExitProcess, Kill, Killed, NoProc, Normal, Shutdown
+from otpy.kernel.runtime import run, runtime
+from otpy.kernel.timers import TimerRef
+
+if TYPE_CHECKING:
+    from otpy import code, upgrade
+    from otpy.upgrade.conversion import DownTo
+
+__version__ = "0.1.0.dev0"
+
+_LATER = {"code": "otpy.code", "upgrade": "otpy.upgrade"}  # loaded at first use, so that `import otpy` stays light
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        import importlib  # noqa: PLC0415 - with what it loads
+
+        return importlib.import_module(_LATER[name])
+    if name == "DownTo":
+        return __getattr__("upgrade").DownTo
+    msg = f"module 'otpy' has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+__all__ = [
+    "MFA",
+    "UNSET",
+    "Actor",
+    "ActorFuture",
+    "After",
+    "AlreadyRegistered",
+    "AlreadyStarted",
+    "BadChildSpec",
+    "BadReason",
+    "BadReturn",
+    "BadSupFlags",
+    "BlockingRefused",
+    "CallError",
+    "CallTimeout",
+    "CallbackFailed",
+    "CallingSelf",
+    "ChangeCodeFailed",
+    "ChildAlreadyPresent",
+    "ChildCounts",
+    "ChildInfo",
+    "ChildNotFound",
+    "ChildRestarting",
+    "ChildRunning",
+    "ChildSpec",
+    "CompilationFailed",
+    "Continue",
+    "Crash",
+    "Down",
+    "DownTo",
+    "DynamicSupervisor",
+    "Exit",
+    "ExitProcess",
+    "From",
+    "GenServer",
+    "Hibernate",
+    "Ignore",
+    "IncompatibleUpgrade",
+    "InitStopped",
+    "Kill",
+    "Killed",
+    "LoadFailed",
+    "Lock",
+    "MaxChildren",
+    "MigrationFailed",
+    "NoProc",
+    "NoProcess",
+    "NoReply",
+    "NoSuchVersion",
+    "Normal",
+    "NotRunning",
+    "NotSupported",
+    "Ok",
+    "OtpyError",
+    "Pid",
+    "ProcessInfo",
+    "ReceiveTimeout",
+    "Ref",
+    "ReloadTimeout",
+    "Reply",
+    "Request",
+    "RequestId",
+    "Response",
+    "ServerExited",
+    "Shutdown",
+    "StartError",
+    "StartFailed",
+    "StartIgnored",
+    "StartTimeout",
+    "Stop",
+    "SupFlags",
+    "Supervisor",
+    "SupervisorError",
+    "SuspendTimeout",
+    "SystemRequestError",
+    "Timeout",
+    "TimerRef",
+    "Tree",
+    "UndefinedCallback",
+    "UpgradeError",
+    "UpgradeFromWithin",
+    "UpgradeInProgress",
+    "acall",
+    "blocking",
+    "call",
+    "cancel_timer",
+    "cast",
+    "check_response",
+    "code",
+    "demonitor",
+    "dynamic_supervisor",
+    "events",
+    "exit",
+    "flush",
+    "is_alive",
+    "link",
+    "monitor",
+    "process_info",
+    "processes",
+    "receive",
+    "register",
+    "registered",
+    "reply",
+    "run",
+    "runtime",
+    "self_pid",
+    "send",
+    "send_after",
+    "send_request",
+    "sleep",
+    "spawn",
+    "spawn_link",
+    "spawn_monitor",
+    "stop",
+    "supervisor",
+    "sys",
+    "trap_exit",
+    "tree",
+    "unlink",
+    "unregister",
+    "upgrade",
+    "wait_response",
+    "whereis",
+]

@@ -1,0 +1,1 @@
+"""What OTP's behaviours do: GenServer, Supervisor, DynamicSupervisor, sys, tree."""

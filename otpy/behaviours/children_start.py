@@ -1,0 +1,188 @@
+"""Start functions: how one is named, which function that is right now, and what came of calling it.
+
+In comes what a child spec has as `start`; out comes a Pid, `(Pid, info)`, None for a child that is not wanted, or
+`Failed(reason)`.
+
+A start function is kept by name wherever it has one and looked up at each start. So a child that is restarted after
+its module was reloaded runs the new code, as OTP's `apply(M, F, A)` does.
+
+Source: OTP supervisor.erl, do_start_child_i/3.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+from otpy.errors import AlreadyStarted, InitStopped, StartIgnored, StartTimeout
+from otpy.kernel.here import current
+from otpy.kernel.process import Process
+from otpy.kernel.reasons import Crash, ExitProcess, Reason, reason_of
+
+
+class MFA(msgspec.Struct, frozen=True):
+    """A start function by *name*: it is looked up at each start, so a restart runs current code.
+
+    `module` is imported if need be; `function` is a name in it, or a path such as "Logger.start_link".
+    """
+
+    module: str
+    function: str
+    args: Sequence[Any] = ()
+    kwargs: dict[str, Any] = {}
+
+
+class Fun(msgspec.Struct, frozen=True):
+    """A start function by reference, for what has no name to look up: a lambda, or a class made inside a function.
+
+    What does have a name is looked up nevertheless, so that a restart runs the current version.
+    """
+
+    function: Callable[..., Any]
+    args: Sequence[Any] = ()
+    kwargs: dict[str, Any] = {}
+
+
+Start: TypeAlias = MFA | Fun | Callable[..., Any] | tuple[Any, ...]
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The child did not start. *reason* is that of its `init`, Crash(error) of its start function, or a junk result."""
+
+    reason: Reason
+
+
+Outcome: TypeAlias = Process | tuple[Process, Any] | Failed | None
+
+
+# -- naming ----------------------------------------------------------------------------------------
+
+
+def as_start(start: object) -> MFA | Fun | None:
+    """Return the start function as an MFA or a Fun, or None for what is neither.
+
+    A behaviour class stands for its `start_link`; tuples are taken as (module, function, args) or (function, args).
+    """
+    if type(start) is MFA and type(start.args) is tuple:
+        return start if isinstance(start.module, str) and isinstance(start.function, str) else None
+    match start:
+        case MFA(module, function, list() | tuple() as args, dict() as kwargs):
+            return _start(module, function, args, kwargs)
+        case Fun(function, list() | tuple() as args, dict() as kwargs):
+            return _start(None, function, args, kwargs)
+        case (module, function, list() | tuple() as args):
+            return _start(module, function, args, {})
+        case (function, list() | tuple() as args):
+            return _start(None, function, args, {})
+        case _:
+            function = getattr(start, "start_link", None) if isinstance(start, type) else start
+            return _start(None, function, (), {})
+
+
+def _start(module: object, function: object, args: Sequence[Any], kwargs: dict[str, Any]) -> MFA | Fun | None:
+    if isinstance(module, str) and isinstance(function, str):
+        return MFA(module, function, tuple(args), kwargs)
+    if module is None and callable(function):
+        return Fun(function, tuple(args), kwargs)
+    return None
+
+
+def start_by_name(
+    function: Callable[..., Any], args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+) -> MFA | Fun:
+    """Return the start of *function* with these arguments: by name where it has one, else by reference."""
+    name = name_of(function)
+    return Fun(function, args, kwargs or {}) if name is None else MFA(*name, args, kwargs or {})
+
+
+def name_of(function: Callable[..., Any]) -> tuple[str, str] | None:
+    """Return the module and the path in it by which *function* is found, or None if it cannot be found."""
+    holder = _holder(function)
+    path: str = getattr(holder, "__qualname__", "")
+    if not path or "<" in path or (holder is function and getattr(function, "__self__", None) is not None):
+        return None  # <lambda>, <locals>, an object that can be called, a method bound to an object
+    return module_of(function), path if holder is function else f"{path}.{function.__name__}"
+
+
+def without_args(start: MFA | Fun) -> MFA | Fun:
+    """Return *start* without its arguments."""
+    return MFA(start.module, start.function) if isinstance(start, MFA) else Fun(start.function)
+
+
+def module_of(function: Callable[..., Any]) -> str:
+    """Return the name of the module that *function* is from; that of the class, for a class method."""
+    return str(getattr(_holder(function), "__module__", "builtins"))
+
+
+def _holder(function: Callable[..., Any]) -> Any:
+    """Return what has the name that *function* is found by: itself, or its class if it is a class method."""
+    owner = getattr(function, "__self__", None)
+    return owner if isinstance(owner, type) else function
+
+
+# -- calling ---------------------------------------------------------------------------------------
+
+
+def run(start: MFA | Fun, args: Sequence[Any]) -> Outcome:
+    """Call the start function with *args* (not with its own: the caller may have put others before or behind them)."""
+    try:
+        return _result(resolve(start)(*args, **start.kwargs))
+    except StartIgnored:
+        return None
+    except InitStopped as error:
+        reason = error.reason
+    except (AlreadyStarted, StartTimeout) as error:
+        reason = error
+    except SystemExit as error:
+        reason = Crash(error)
+    except ExitProcess as error:
+        current()  # raises if it is the supervisor itself that has to end
+        reason = error.reason
+    except Exception as error:  # noqa: BLE001 - whatever it raises is this child's failure
+        reason = reason_of(error)
+    return Failed(reason)
+
+
+def _result(result: Any) -> Outcome:
+    match result:
+        case Process():
+            return result
+        case (Process() as pid, info):
+            return pid, info
+        case _:
+            return Failed(result)
+
+
+def resolve(start: MFA | Fun) -> Callable[..., Any]:
+    """Return the current version of the start function."""
+    if isinstance(start, MFA):
+        module = sys.modules.get(start.module) or importlib.import_module(start.module)
+        return _walk(module, start.function)  # type: ignore[no-any-return]
+    return current_version(start.function)
+
+
+def current_version(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what is now found under the name of *function*; itself where nothing of its kind is."""
+    if isinstance(function, functools.partial):
+        return functools.partial(current_version(function.func), *function.args, **function.keywords)
+    name = name_of(function)
+    module = None if name is None else sys.modules.get(name[0])
+    if name is None or module is None:
+        return function
+    try:
+        found = _walk(module, name[1])
+    except AttributeError:
+        return function
+    same_kind = callable(found) and isinstance(found, type) == isinstance(function, type)
+    return found if same_kind else function
+
+
+def _walk(found: Any, path: str) -> Any:
+    for name in path.split("."):
+        found = getattr(found, name)
+    return found

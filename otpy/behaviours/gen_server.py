@@ -1,0 +1,569 @@
+"""GenServer: a process that answers requests one at a time and keeps a state.
+
+The loop is here: a message comes in, one callback runs, and what it returns decides what happens next. A result is
+first turned into a *step* (go on with a Continue, end with a reason, or nothing), which is then carried out. Servers
+with runs_on = "asyncio" share all of it but the few lines that await.
+
+Source: OTP gen_server.erl: loop, handle_msg, handle_common_reply, terminate; gen.erl: init_it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeVar
+
+import msgspec
+
+from otpy.behaviours.child_spec import ChildSpec
+from otpy.behaviours.child_spec import Restart as RestartType
+from otpy.behaviours.child_spec import Shutdown as ShutdownType
+from otpy.behaviours.children_start import start_by_name
+from otpy.behaviours.gen import StopServer
+from otpy.behaviours.results import UNSET, After, Continue, Hibernate, Ignore, NoReply, Ok, Reply, Stop, Then, Unset
+from otpy.behaviours.vsn import vsn_of
+from otpy.errors import (
+    AlreadyRegistered,
+    AlreadyStarted,
+    BadReturn,
+    CallTimeout,
+    InitStopped,
+    ServerExited,
+    StartIgnored,
+    StartTimeout,
+    UndefinedCallback,
+)
+from otpy.kernel import signals
+from otpy.kernel.actors import ProcessActor, StopRequest
+from otpy.kernel.calls import PENDING, Call, Cast, Failed, From, SystemCall, wait_on
+from otpy.kernel.clock import FOREVER
+from otpy.kernel.here import waiting
+from otpy.kernel.messages import Exit
+from otpy.kernel.pid import Pid
+from otpy.kernel.process import Process, Unwound, leave
+from otpy.kernel.reasons import Kill, Normal, Reason, is_abnormal, reason_of
+from otpy.kernel.reports import report_crash
+from otpy.kernel.signals import end
+from otpy.kernel.worker import StackDropped, Worker
+
+StateT = TypeVar("StateT")
+log = logging.getLogger("otpy.gen_server")
+
+CALLBACKS = ("init", "handle_call", "handle_cast", "handle_info", "handle_continue", "terminate", "code_change")
+
+
+class Behaviour(ProcessActor, Generic[StateT]):
+    """What GenServer and Supervisor have in common: starting, and the callbacks with their defaults."""
+
+    __slots__ = ()
+
+    runs_on: ClassVar[Literal["scheduler", "thread", "asyncio"]] = "scheduler"
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Refuse a class that could not run as it says."""
+        super().__init_subclass__(**arguments)
+        if cls.runs_on not in {"scheduler", "thread", "asyncio"}:
+            msg = f'{cls.__qualname__}.runs_on is {cls.runs_on!r}; give "scheduler", "thread" or "asyncio"'
+            raise TypeError(msg)
+        if cls.runs_on != "asyncio":
+            for name in CALLBACKS:
+                if inspect.iscoroutinefunction(getattr(cls, name, None)):
+                    msg = f'{cls.__qualname__}.{name} is an `async def`: declare runs_on = "asyncio" in the class'
+                    raise TypeError(msg)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse: what a callback wants to keep belongs into the state, or an upgrade and a restart would miss it."""
+        msg = (
+            f"{type(self).__qualname__} cannot set self.{name}: callbacks run on an object that holds no state; "
+            "keep it in the state that the callback returns"
+        )
+        raise AttributeError(msg)
+
+    # -- starting
+
+    @classmethod
+    def start_link(cls, arg: Any = None, *, name: str | None = None, timeout: float | None = None) -> Pid:
+        """Start a process of this behaviour, linked with the running one, and return when its `init` has.
+
+        *timeout* in seconds for `init`; None waits for ever. Raises AlreadyStarted (the name is taken), InitStopped,
+        StartIgnored, StartTimeout.
+        """
+        return start(cls, arg, name=name, timeout=timeout, link=True)
+
+    @classmethod
+    def start(cls, arg: Any = None, *, name: str | None = None, timeout: float | None = None) -> Pid:  # type: ignore[override]
+        """As `start_link`, without the link."""
+        return start(cls, arg, name=name, timeout=timeout, link=False)
+
+    @classmethod
+    def child_spec(
+        cls,
+        arg: Any = None,
+        *,
+        id: Any = None,  # noqa: A002 - OTP's name
+        restart: RestartType = "permanent",
+        shutdown: ShutdownType | Unset = UNSET,
+        significant: bool = False,
+        name: str | None = None,
+    ) -> ChildSpec:
+        """Return how a supervisor starts this behaviour with *arg*; *id* is the class's name unless given."""
+        return ChildSpec(
+            id=id if id is not None else cls.__name__,
+            start=start_by_name(cls.start_link, (arg,), {} if name is None else {"name": name}),
+            restart=restart,
+            shutdown=shutdown,
+            significant=significant,
+            type="supervisor" if cls.supervises else "worker",
+        )
+
+    # -- callbacks
+
+    def _init(self, arg: Any) -> Any:
+        raise UndefinedCallback(type(self), "init", arg)
+
+    def handle_call(self, request: Any, from_: From, state: StateT) -> Any:
+        """Answer a request of `otpy.call`."""
+        raise UndefinedCallback(type(self), "handle_call", request)
+
+    def handle_cast(self, request: Any, state: StateT) -> Any:
+        """Handle a request of `otpy.cast`."""
+        raise UndefinedCallback(type(self), "handle_cast", request)
+
+    def handle_info(self, message: Any, state: StateT) -> Any:
+        """Handle any other message. The default logs it and goes on, as OTP does."""
+        log.warning("%r got an unexpected message: %r", self.actor_inbox, message)
+        return NoReply(state)
+
+    def handle_continue(self, arg: Any, state: StateT) -> Any:
+        """Go on after a result with `then=Continue(arg)`."""
+        raise UndefinedCallback(type(self), "handle_continue", arg)
+
+    def terminate(self, reason: Reason, state: StateT) -> Any:
+        """Clean up before the process ends. What it returns is ignored; what it raises becomes the exit reason."""
+
+    def code_change(self, old_vsn: Any, state: StateT, extra: Any = None) -> Any:
+        """Convert the state that version *old_vsn* left. The default keeps it."""
+        return Ok(state)
+
+    def format_status(self, status: dict[str, Any]) -> dict[str, Any]:
+        """Return what `sys.get_status` and crash reports show; leave out or replace what nobody should see."""
+        return status
+
+
+class GenServer(Behaviour[StateT]):
+    """A server. Write `init` and the callbacks that are needed; each returns one of its results.
+
+    | callback | returns |
+    | --- | --- |
+    | `init(self, arg)` | `Ok(state)`, `Ignore()`, `Stop(reason)` |
+    | `handle_call(self, request, from_, state)` | `Reply(value, state)`, `NoReply(state)`, `Stop(reason, state, reply=…)` |
+    | `handle_cast(self, request, state)` | `NoReply(state)`, `Stop(reason, state)` |
+    | `handle_info(self, message, state)` | `NoReply(state)`, `Stop(reason, state)` |
+    | `handle_continue(self, arg, state)` | `NoReply(state)`, `Stop(reason, state)` |
+    | `terminate(self, reason, state)` | anything |
+    | `code_change(self, old_vsn, state, extra)` | `Ok(state)`; raising refuses |
+    | `format_status(self, status)` | the dict to show |
+
+    `Ok`, `Reply` and `NoReply` take `then=`: `Continue(arg)`, `After(seconds)`, `Hibernate()`. Any other value ends the
+    server with `BadReturn(callback, value)`. `runs_on = "thread"` gives each process a thread of its own, for code that
+    blocks; with `runs_on = "asyncio"` every callback may be `async def`.
+
+    Source: OTP gen_server.erl.
+    """
+
+    __slots__ = ()
+
+    def init(self, arg: Any) -> Any:
+        """Return the first state, `Ok(state)`; or `Ignore()` or `Stop(reason)`."""
+        raise UndefinedCallback(type(self), "init", arg)
+
+    def _init(self, arg: Any) -> Any:
+        return self.init(arg)
+
+
+_set_inbox: Callable[[ProcessActor, Process], None] = ProcessActor.actor_inbox.__set__  # type: ignore[attr-defined]
+BehaviourT = TypeVar("BehaviourT", bound=Behaviour[Any])
+
+
+def attach(behaviour: type[BehaviourT], process: Process) -> BehaviourT:
+    """Return an object of *behaviour* whose process is *process*: what callbacks run on."""
+    actor = behaviour()
+    _set_inbox(actor, process)
+    return actor
+
+
+# -- starting --------------------------------------------------------------------------------------
+
+
+def start(behaviour: type[Behaviour[Any]], arg: Any, *, name: str | None, timeout: float | None, link: bool) -> Pid:
+    """Start a process of *behaviour* and wait for its `init`. See Behaviour.start_link."""
+    me = waiting()
+    runtime = me.runtime
+    actor = behaviour()
+    process = runtime.new_process(actor, handle, behaviour.runs_on)
+    _set_inbox(actor, process)
+    process.starter = me
+    acknowledged = Call(me, None, process, me)
+    process.serving = acknowledged
+    if name is not None:
+        _claim(process, name)
+    if link:
+        process.parent = me
+        signals.link(me, process)
+    if behaviour.runs_on == "asyncio":
+        process.handle = handle_async
+        process.boot = lambda process: _boot_async(process, arg, acknowledged)  # type: ignore[assignment,return-value]
+    else:
+        process.boot = lambda process: _boot(process, arg, acknowledged)
+    if runtime.suspension is not None:
+        runtime.suspension.newborn(process)
+    runner = me.runner
+    at_once = timeout is None and process.gate is None and behaviour.runs_on == "scheduler"
+    if at_once and type(runner) is Worker and runner.can_inline():
+        runtime.launch_inside(process, me, runner)
+    else:
+        runtime.launch(process)
+    return _started(me, process, acknowledged, timeout)
+
+
+def _claim(process: Process, name: str) -> None:
+    if not isinstance(name, str) or not name:
+        msg = f"a name is a non-empty str, not {name!r}"
+        raise TypeError(msg)
+    try:
+        signals.register(process, name)
+    except AlreadyRegistered as taken:
+        raise AlreadyStarted(taken.pid) from None
+
+
+def _started(me: Process, process: Process, acknowledged: Call, timeout: float | None) -> Pid:
+    """Wait for what came of `init` and return or raise it."""
+    if me.fenced:
+        leave(me)
+    if acknowledged.answer is PENDING:
+        if timeout is not None:
+            me.deadline = me.runtime.clock.now() + timeout
+        me.wait_on = process
+        try:
+            wait_on(acknowledged, me, timeout)
+        except CallTimeout:
+            signals.unlink(me, process)
+            signals.signal(me, process, Kill())
+            raise StartTimeout(timeout) from None
+        me.deadline = FOREVER
+        me.wait_on = None
+    answer = acknowledged.answer
+    if type(answer) is Failed:
+        error = answer.error
+        if isinstance(error, ServerExited):  # it was killed before `init` had returned
+            raise InitStopped(error.reason) from None
+        raise error
+    return process
+
+
+def _boot(process: Process, arg: Any, acknowledged: Call) -> None:
+    try:
+        result = process.actor._init(arg)  # noqa: SLF001 - the hook of its own behaviour
+    except BaseException as error:  # noqa: BLE001 - whatever leaves init is why the start failed
+        _not_started(process, acknowledged, error)
+    carry_out(process, _after_init(process, result, acknowledged))
+
+
+async def _boot_async(process: Process, arg: Any, acknowledged: Call) -> None:
+    try:
+        result = await _settled(process.actor._init(arg))  # noqa: SLF001 - the hook of its own behaviour
+    except BaseException as error:  # noqa: BLE001 - whatever leaves init is why the start failed
+        _not_started(process, acknowledged, error)
+    await carry_out_async(process, _after_init(process, result, acknowledged))
+
+
+def _not_started(process: Process, acknowledged: Call, error: BaseException) -> NoReturn:
+    """`init` raised: hand the reason to the starter and end."""
+    if process.exit_reason is not None:
+        raise Unwound
+    reason = reason_of(error)
+    _refuse(process, acknowledged, InitStopped(reason), reason, error)
+
+
+def _refuse(
+    process: Process, acknowledged: Call, error: Exception, reason: Reason, cause: BaseException | None = None
+) -> NoReturn:
+    """End a process whose start failed. Its name is free and its links have been told when the starter goes on.
+
+    A starter that does not trap exits is spared the exit signal: it gets the error instead (decision 0002).
+    """
+    error.__cause__ = cause
+    starter = acknowledged.pid
+    if isinstance(starter, Process) and not starter.trapping:
+        signals.unlink(process, starter)
+    process.serving = None
+    end(process, reason)
+    acknowledged.put(Failed(error))
+    raise Unwound
+
+
+def _after_init(process: Process, result: Any, acknowledged: Call) -> Step:
+    if process.fenced:
+        leave(process)
+    match result:
+        case Ok(state, then):
+            process.state = state
+            process.vsn = vsn_of(type(process.actor))
+            process.serving = None
+            step = _then(process, then, "init", result)
+            acknowledged.put(True)  # noqa: FBT003 - the answer: it has started
+            return step
+        case Ignore():
+            _refuse(process, acknowledged, StartIgnored(), Normal())
+        case Stop(reason):
+            _refuse(process, acknowledged, InitStopped(reason), reason)
+        case _:
+            bad = BadReturn("init", result)
+            _refuse(process, acknowledged, InitStopped(bad), bad)
+
+
+# -- the loop --------------------------------------------------------------------------------------
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """The step that ends the server. *call* gets *reply* after `terminate`, if there is one."""
+
+    reason: Reason
+    message: Any = None
+    call: Call | None = None
+    reply: Any = UNSET
+
+
+Step = Continue | Ending | None
+
+
+def handle(process: Process, message: Any) -> None:
+    """Handle one message: the hot path of every GenServer."""
+    kind = type(message)
+    if process.idle_after is not None and kind is not SystemCall:
+        process.idle_after = None
+        process.deadline = FOREVER
+    try:
+        if kind is Call:
+            process.serving = message
+            result = process.actor.handle_call(message.request, message, process.state)
+            if type(result) is Reply and result.then is None and not process.fenced:
+                process.state = result.state
+                process.serving = None
+                message.put(result.value)
+                return
+            callback = "handle_call"
+        elif kind is Cast:
+            callback = "handle_cast"
+            result = process.actor.handle_cast(message.request, process.state)
+        else:
+            step = _special(process, message, kind)
+            if step is not _NOT_SPECIAL:
+                carry_out(process, step)
+                return
+            callback = "handle_info"
+            result = process.actor.handle_info(message, process.state)
+        if type(result) is NoReply and result.then is None and kind is not Call and not process.fenced:
+            process.state = result.state
+            return
+        step = _conclude(process, callback, result, message)
+    except BaseException as error:  # noqa: BLE001 - whatever leaves a callback ends the server, through terminate
+        step = _crashed(process, error, message)
+    if step is not None:
+        carry_out(process, step)
+
+
+async def handle_async(process: Process, message: Any) -> None:
+    """As `handle`, for a server whose callbacks may be coroutines."""
+    actor, kind = process.actor, type(message)
+    if process.idle_after is not None and kind is not SystemCall:
+        process.idle_after = None
+        process.deadline = FOREVER
+    try:
+        if kind is Call:
+            process.serving = message
+            callback, pending = "handle_call", actor.handle_call(message.request, message, process.state)
+        elif kind is Cast:
+            callback, pending = "handle_cast", actor.handle_cast(message.request, process.state)
+        else:
+            step = _special(process, message, kind)
+            if step is not _NOT_SPECIAL:
+                await carry_out_async(process, step)
+                return
+            callback, pending = "handle_info", actor.handle_info(message, process.state)
+        step = _conclude(process, callback, await _settled(pending), message)
+    except BaseException as error:  # noqa: BLE001 - whatever leaves a callback ends the server, through terminate
+        step = _crashed(process, error, message)
+    await carry_out_async(process, step)
+
+
+async def _settled(result: Any) -> Any:
+    return await result if inspect.isawaitable(result) else result
+
+
+_NOT_SPECIAL: Any = object()
+
+
+def _special(process: Process, message: Any, kind: type) -> Step:
+    """Serve what is not for the behaviour's own callbacks; _NOT_SPECIAL if it is for handle_info."""
+    if kind is SystemCall:
+        return serve_system(process, message)
+    if kind is Exit and (message.pid is process.parent or message.pid is process.runtime.system):
+        return Ending(message.reason, message)
+    if kind is StopRequest:
+        return Ending(Normal(), message)
+    return _NOT_SPECIAL  # type: ignore[no-any-return]
+
+
+def serve_system(process: Process, call: SystemCall) -> Step:
+    """Serve a request of otpy.sys. It answers for the process and runs in it, so that it sees what the process sees."""
+    request = call.request
+    if isinstance(request, StopServer):
+        if request.answered:
+            call.put(None)
+        else:
+            defer(process, call)
+        return Ending(request.reason, call)
+    if process.idle_after is not None:
+        process.runtime.timers.arm(process, process.runtime.clock.now() + process.idle_after)
+    process.serving = call
+    try:
+        answer = request(process)
+    except Exception as error:  # noqa: BLE001 - handed to who asked
+        answer = Failed(error)
+    process.serving = None
+    call.put(answer)
+    return None
+
+
+def _conclude(process: Process, callback: str, result: Any, message: Any) -> Step:
+    """Take over the state from *result* and return the step that follows."""
+    if process.fenced:
+        leave(process)
+    call = message if type(message) is Call else None
+    match result:
+        case NoReply(state, then):
+            process.state = state
+            if call is not None:
+                process.serving = None
+                defer(process, call)
+            return _then(process, then, callback, result)
+        case Reply(value, state, then) if call is not None:
+            process.state = state
+            process.serving = None
+            step = _then(process, then, callback, result)
+            call.put(value)
+            return step
+        case Stop(reason, state, reply) if not isinstance(state, Unset):
+            process.state = state
+            return Ending(reason, message, call, reply if call is not None else UNSET)
+        case _:
+            return Ending(BadReturn(callback, result), message)
+
+
+def defer(process: Process, call: Call) -> None:
+    """Remember a request that is answered later, so that it fails if the process ends before."""
+    if call.answer is not PENDING:
+        return
+    if process.deferred is None:
+        process.deferred = set()
+    process.deferred.add(call)
+
+
+def _then(process: Process, then: Then, callback: str, result: Any) -> Step:
+    match then:
+        case None | Hibernate():
+            return None
+        case Continue():
+            return then
+        case After(seconds) if isinstance(seconds, int | float) and seconds >= 0:
+            process.idle_after = seconds
+            process.runtime.timers.arm(process, process.runtime.clock.now() + seconds)
+            return None
+        case _:
+            return Ending(BadReturn(callback, result))
+
+
+def _crashed(process: Process, error: BaseException, message: Any) -> Step:
+    """A callback raised: the server ends, through `terminate`."""
+    if isinstance(error, Unwound | StackDropped):
+        raise error
+    if process.fenced:
+        leave(process)
+    return Ending(reason_of(error), message)
+
+
+def carry_out(process: Process, step: Step) -> None:
+    while step is not None:
+        if type(step) is Ending:
+            _end(process, step)
+        assert type(step) is Continue
+        try:
+            result = process.actor.handle_continue(step.arg, process.state)
+            step = _conclude(process, "handle_continue", result, None)
+        except BaseException as error:  # noqa: BLE001 - whatever leaves a callback ends the server, through terminate
+            step = _crashed(process, error, step)
+
+
+async def carry_out_async(process: Process, step: Step) -> None:
+    while step is not None:
+        if type(step) is Ending:
+            await _end_async(process, step)
+        assert type(step) is Continue
+        try:
+            result = await _settled(process.actor.handle_continue(step.arg, process.state))
+            step = _conclude(process, "handle_continue", result, None)
+        except BaseException as error:  # noqa: BLE001 - whatever leaves a callback ends the server, through terminate
+            step = _crashed(process, error, step)
+
+
+# -- the end ---------------------------------------------------------------------------------------
+
+
+def _end(process: Process, ending: Ending) -> NoReturn:
+    """Run `terminate`, reply, report, die. What terminate raises takes the place of the reason."""
+    reason = ending.reason
+    try:
+        process.actor.terminate(reason, process.state)
+    except BaseException as error:  # noqa: BLE001 - it becomes the exit reason
+        reason = _last_reason(process, error)
+    _gone(process, ending, reason)
+
+
+async def _end_async(process: Process, ending: Ending) -> NoReturn:
+    reason = ending.reason
+    try:
+        await _settled(process.actor.terminate(reason, process.state))
+    except BaseException as error:  # noqa: BLE001 - it becomes the exit reason
+        reason = _last_reason(process, error)
+    _gone(process, ending, reason)
+
+
+def _last_reason(process: Process, error: BaseException) -> Reason:
+    if process.fenced:
+        leave(process)
+    return reason_of(error)
+
+
+def _gone(process: Process, ending: Ending, reason: Reason) -> NoReturn:
+    if process.fenced:
+        leave(process)
+    if ending.call is not None and ending.reply is not UNSET:
+        process.serving = None
+        ending.call.put(ending.reply)
+    if is_abnormal(reason):
+        report_crash(process, reason, **shown(process, ending.message, reason))
+    end(process, reason)
+    raise Unwound
+
+
+def shown(process: Process, message: Any, reason: Reason) -> dict[str, Any]:
+    """Return what a report may show of the process, as its `format_status` lets it."""
+    last = message.request if isinstance(message, Call | Cast) else message
+    status = {"state": process.state, "last_message": last, "reason": reason}
+    try:
+        status = process.actor.format_status(status)
+    except Exception as error:  # noqa: BLE001 - a report must not fail for it, and must not show what was to be hidden
+        status = {"state": f"hidden: format_status raised {error!r}"}
+    return {name: value for name, value in status.items() if name != "reason"}

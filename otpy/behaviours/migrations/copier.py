@@ -1,0 +1,158 @@
+"""The copier: one walk over a graph of objects that gives an isomorphic graph, with other classes where it is told so.
+
+Depth does not matter. Handlers call each other through `Copier.now` down to a fixed depth; deeper down, `now` answers
+LATER. Then the handler hands in a generator that goes on from where it stood, and its `yield` gives the part that was
+not there yet: a stack of generators stands where Python's own stack would have been.
+
+Handlers take `(copier, old)` and return the copy, or `copier.later(generator)`. A handler enters the copy in the memo
+*before* it asks for parts, wherever the kind of object allows it: that is what closes cycles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Final, TypeAlias, TypeVar, final
+
+from otpy.behaviours.migrations.kinds import ATOMIC
+from otpy.behaviours.migrations.report import Ledger
+from otpy.behaviours.migrations.scan import reachable, reaches
+
+ValueT = TypeVar("ValueT")
+
+Steps: TypeAlias = Generator[Any, Any, Any]
+Handler: TypeAlias = Callable[["Copier", Any], Any]
+
+LATER: Final = object()
+"""Returned in place of a copy that is still being made."""
+
+DEPTH: Final = 60
+"""How many handlers may call each other before the rest is put off."""
+
+
+@final
+class Copier:
+    """One memo and what belongs to it. *replaced*: old class or function → its successor, None if it is gone.
+
+    *planner* chooses the handler for a class that was not met before.
+    """
+
+    def __init__(self, replaced: Mapping[Any, Any], planner: Callable[[Copier, type], Handler]) -> None:
+        self.replaced = replaced
+        self.planner = planner
+        self.handlers: dict[type, Handler] = {}
+        self.memo: dict[int, Any] = {}
+        self.originals: list[Any] = []
+        """Keeps what is in the memo alive, since it is known by id."""
+        self.open: set[int] = set()
+        """Objects whose copies are not complete."""
+        self.open_hits = 0
+        """How often an incomplete copy was given out: what hashes it has to wait."""
+        self.waiting: list[Callable[[], None]] = []
+        self.ledger = Ledger()
+        self.root: Any = None
+        self._strong: set[int] | None = None
+        self._pending: list[Steps] = []
+        self._depth = 0
+
+    def copy(self, root: ValueT) -> ValueT:
+        """The copy of *root* and all that it holds."""
+        self.root, self._strong = root, None
+        self._pending.clear()
+        self._depth = 0
+        made: ValueT = self.run(root)
+        # Keys that were incomplete when they were met are complete now.
+        while self.waiting:
+            self.waiting.pop(0)()
+        return made
+
+    def run(self, root: Any) -> Any:
+        """Copy *root*; what was put off is done here, on a stack of generators."""
+        value = self.now(root)
+        if value is not LATER:
+            return value
+        stack: list[Steps] = [self._pending.pop()]
+        value = None
+        while stack:
+            try:
+                stack[-1].send(value)
+            except StopIteration as done:
+                stack.pop()
+                value = done.value
+            else:
+                # Whoever yields waits for what `now` put off last.
+                stack.append(self._pending.pop())
+                value = None
+        return value
+
+    # -- for handlers --------------------------------------------------------------------------------
+
+    def now(self, old: Any) -> Any:
+        """The copy of *old*; LATER if it takes longer, and then the caller has to `yield` to get it."""
+        cls = type(old)
+        if cls in ATOMIC:
+            return old
+        key = id(old)
+        made = self.memo.get(key, LATER)
+        if made is not LATER:
+            if key in self.open:
+                self.open_hits += 1
+            return made
+        handler = self.handlers.get(cls)
+        if handler is None:
+            handler = self.handlers[cls] = self.planner(self, cls)
+        if self._depth == DEPTH:
+            return self.later(self.put_off(handler, old))
+        self._depth += 1
+        made = handler(self, old)
+        self._depth -= 1
+        return made
+
+    def put_off(self, handler: Handler, old: Any) -> Steps:
+        """The same as `handler(self, old)`, begun when the stack is flat again."""
+        value = self.memo.get(id(old), LATER)
+        if value is LATER:
+            value = handler(self, old)
+        return (yield) if value is LATER else value
+
+    def later(self, steps: Steps) -> Any:
+        """Have *steps* run before whoever asked goes on."""
+        self._pending.append(steps)
+        return LATER
+
+    def remember(self, old: Any, new: Any) -> Any:
+        """Enter a copy in the memo."""
+        self.memo[id(old)] = new
+        self.originals.append(old)
+        return new
+
+    def begin(self, old: Any, new: Any) -> Any:
+        """Enter a copy that is not complete yet; `complete` follows."""
+        self.open.add(id(old))
+        return self.remember(old, new)
+
+    def complete(self, old: Any) -> None:
+        """The copy of *old* has all its parts."""
+        self.open.discard(id(old))
+
+    def keep(self, old: Any) -> Any:
+        """*old* itself is the copy."""
+        self.ledger.kept(old)
+        return self.remember(old, old)
+
+    # -- questions -----------------------------------------------------------------------------------
+
+    def is_old(self, cls: type) -> bool:
+        """Whether *cls* has been replaced or removed."""
+        return cls in self.replaced
+
+    def holds_old(self, value: object) -> bool:
+        """Whether anything that has been replaced can be reached from *value*."""
+        return reaches(value, self.replaced)
+
+    def is_part_of_root(self, value: object) -> bool:
+        """Whether the state itself holds *value*, so that it will have a copy; weak references do not count."""
+        if self._strong is None:
+            self._strong = reachable(self.root)
+        return id(value) in self._strong
+
+

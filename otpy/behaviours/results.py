@@ -1,0 +1,82 @@
+"""What callbacks return.
+
+Each is a frozen value that matches by position and by name. What it causes stands in its docstring;
+`then` is what the server does before it takes the next message.
+
+Source: OTP gen_server.erl, the return types of Module:init/1, handle_call/3 and so on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+import msgspec
+
+StateT = TypeVar("StateT")
+ValueT = TypeVar("ValueT")
+
+
+class Unset:
+    """The type of UNSET: nothing was given, where None could have been."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset()
+
+
+class Continue(msgspec.Struct, frozen=True):
+    """Run `handle_continue(arg, state)` before any other message."""
+
+    arg: Any = None
+
+
+class After(msgspec.Struct, frozen=True):
+    """If no message comes within *seconds*, `handle_info(Timeout(), state)` runs. Any message cancels it."""
+
+    seconds: float
+
+
+class Hibernate(msgspec.Struct, frozen=True):
+    """Nothing is expected for long: give back what an idle process does not need."""
+
+
+Then: TypeAlias = Continue | After | Hibernate | None
+
+
+class Ok(msgspec.Struct, Generic[StateT], frozen=True):
+    """From `init` and `code_change`: go on with this state."""
+
+    state: StateT
+    then: Then = None
+
+
+class Ignore(msgspec.Struct, frozen=True):
+    """From `init`: do not start, and that is no failure."""
+
+
+class Reply(msgspec.Struct, Generic[ValueT, StateT], frozen=True):
+    """From `handle_call`: the caller gets *value*."""
+
+    value: ValueT
+    state: StateT
+    then: Then = None
+
+
+class NoReply(msgspec.Struct, Generic[StateT], frozen=True):
+    """Go on with this state. After `handle_call` the caller waits until `reply(from_, value)`."""
+
+    state: StateT
+    then: Then = None
+
+
+class Stop(msgspec.Struct, Generic[StateT], frozen=True):
+    """End with *reason*: `terminate(reason, state)` runs first. From `handle_call`, *reply* is sent before.
+
+    `init` gives the reason alone.
+    """
+
+    reason: Any
+    state: StateT | Unset = UNSET
+    reply: Any = UNSET

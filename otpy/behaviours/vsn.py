@@ -1,0 +1,21 @@
+"""The version a process runs, and its `code_change`, called with as many arguments as it takes."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+
+def vsn_of(behaviour: type) -> Any:
+    """Return the explicit version of *behaviour*: its `__vsn__`, else its module's; None if there is neither."""
+    own = getattr(behaviour, "__vsn__", None)
+    return own if own is not None else getattr(sys.modules.get(behaviour.__module__), "__vsn__", None)
+
+
+def code_change(actor: Any, old_vsn: Any, state: Any, extra: Any) -> Any:
+    """Call the actor's code_change. One without the argument `extra` is accepted."""
+    method = actor.code_change
+    if len(inspect.signature(method).parameters) == 2:  # noqa: PLR2004 - old_vsn and state
+        return method(old_vsn, state)
+    return method(old_vsn, state, extra)
