@@ -1,0 +1,67 @@
+"""From source text to syntax tree and code, with errors that show the place.
+
+Source: PEP 263 and the language reference; the message follows CPython's own traceback module.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+from types import CodeType
+
+from otpy.errors import CompilationFailed
+
+
+def parse(source: str, filename: str) -> ast.Module:
+    """The syntax tree of *source*.
+
+    Raises: CompilationFailed with file, line, column, the line itself and a caret.
+    """
+    try:
+        return ast.parse(source, filename)
+    except SyntaxError as error:
+        raise failure(error, source, filename) from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise CompilationFailed(f"{filename}: {error or type(error).__name__}", filename) from error
+
+
+def compile_tree(tree: ast.Module, source: str, filename: str, *, shown: str) -> CodeType:
+    """The code of the whole module under the name *filename*; errors name the file *shown*.
+
+    Raises: CompilationFailed, for what only the compiler sees (`return` outside a function, `nonlocal` of nothing).
+    """
+    try:
+        return compile(tree, filename, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise failure(error, source, shown) from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise CompilationFailed(f"{shown}: {error or type(error).__name__}", shown) from error
+
+
+def compile_statements(nodes: tuple[ast.stmt, ...], filename: str, flags: int) -> CodeType:
+    """The code of some statements of a module that is known to compile; *flags* as of `future_flags`."""
+    module = ast.fix_missing_locations(ast.Module(body=list(nodes), type_ignores=[]))
+    return compile(module, filename, "exec", flags=flags, dont_inherit=True)
+
+
+def future_flags(tree: ast.Module) -> int:
+    """The compiler flags that the `from __future__` imports of *tree* ask for."""
+    flags = 0
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            for alias in node.names:
+                flags |= getattr(__future__, alias.name).compiler_flag
+    return flags
+
+
+def failure(error: SyntaxError, source: str, filename: str) -> CompilationFailed:
+    """*error* as our own, with the line and a caret under the column."""
+    where = filename if error.lineno is None else f"{filename}:{error.lineno}:{error.offset or 1}"
+    message = f"{where}: {error.msg}"
+    lines = source.split("\n")
+    if error.lineno is not None and 1 <= error.lineno <= len(lines):
+        text = lines[error.lineno - 1].rstrip()
+        # Tabs before the caret are kept, so that it stands under its column whatever their width.
+        lead = "".join("\t" if c == "\t" else " " for c in text[: (error.offset or 1) - 1])
+        message += f"\n    {text}\n    {lead}^"
+    return CompilationFailed(message, filename, error.lineno, error.offset)

@@ -1,0 +1,96 @@
+"""Which versions of which modules this interpreter has had: in memory, with limits.
+
+One `History` per module: its versions, oldest first, the current one last. Going back to an older version is loading its
+source again, as a further version.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import Final, final
+
+from otpy.code.journal import Journal
+from otpy.code.sources import hide
+from otpy.code.version import Version
+
+MAX_VERSIONS: Final = 20
+"""Versions kept for each module; the oldest go first. Frames that still run on one of them lose their text."""
+
+MAX_FAILED: Final = 10
+"""Texts of versions that were never installed, or taken back, kept for the tracebacks that name them."""
+
+
+@dataclass(slots=True)
+class History:
+    """The versions of one module."""
+
+    versions: list[Version] = field(default_factory=list)
+    numbers: int = 0
+
+
+@final
+class Histories:
+    """The histories of all modules. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._modules: dict[str, History] = {}
+        self._failed: deque[str] = deque()
+
+    def next_number(self, name: str) -> int:
+        """A number that no version of *name* has had."""
+        with self._lock:
+            history = self._modules.setdefault(name, History())
+            history.numbers += 1
+            return history.numbers
+
+    def versions(self, name: str) -> tuple[Version, ...]:
+        """All versions kept, oldest first; the last one is current."""
+        with self._lock:
+            history = self._modules.get(name)
+            return tuple(history.versions) if history else ()
+
+    def current(self, name: str) -> Version | None:
+        """The version that runs, None if nothing is known of the module."""
+        kept = self.versions(name)
+        return kept[-1] if kept else None
+
+    def push(self, version: Version, journal: Journal) -> None:
+        """Make *version* the current one."""
+        with self._lock:
+            history = self._modules.setdefault(version.name, History())
+            before = list(history.versions)
+
+            def restore() -> None:
+                with self._lock:
+                    history.versions[:] = before
+                    self.retire(version)
+
+            journal.write(f"history of {version.name}", restore)
+            history.versions.append(version)
+            for dropped in history.versions[:-MAX_VERSIONS]:
+                self.retire(dropped)
+            del history.versions[:-MAX_VERSIONS]
+
+    def retire(self, version: Version) -> None:
+        """The text of *version* may be forgotten, when more such texts have come."""
+        with self._lock:
+            if version.filename not in self._failed:
+                self._failed.append(version.filename)
+            kept = {v.filename for h in self._modules.values() for v in h.versions}
+            while len(self._failed) > MAX_FAILED:
+                filename = self._failed.popleft()
+                if filename not in kept:
+                    hide(filename)
+
+    def forget(self, name: str) -> None:
+        """Drop the history of *name*, with its texts."""
+        with self._lock:
+            history = self._modules.pop(name, None)
+            for version in history.versions if history else ():
+                hide(version.filename)
+
+
+histories: Final = Histories()

@@ -1,0 +1,172 @@
+"""The verbs of `otpy.upgrade`: one upgrade at a time, on a thread of its own, recorded in the history.
+
+The coordinator is a process like any other, with its own thread: who asks for an upgrade waits for it without keeping
+anybody else waiting.
+"""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from otpy.code import versions
+from otpy.code.version import Version
+from otpy.errors import NoSuchVersion, UpgradeError, UpgradeInProgress
+from otpy.kernel import events
+from otpy.kernel.here import current
+from otpy.kernel.process import Process
+from otpy.kernel.runtime import Runtime, run_on_thread
+from otpy.upgrade.recovery import recovery
+from otpy.upgrade.report import UpgradeRecord, UpgradeReport
+from otpy.upgrade.transaction import Options, Transaction
+
+_RECORDS = 1000
+
+_in_progress = threading.Lock()
+_history: deque[UpgradeRecord] = deque(maxlen=_RECORDS)
+
+
+def reload_module(
+    name: str,
+    source: str,
+    *,
+    extra: Any = None,
+    suspend_timeout: float = 5.0,
+    code_change_timeout: float = 5.0,
+    timeout: float = 30.0,
+    force_rollback_at: str | None = None,
+) -> UpgradeReport:
+    """Bring module *name* to *source* while its processes live; what uses it is brought along.
+
+    Its processes, and those of modules that use it, are suspended together, convert their states with `code_change`
+    (which gets *extra*), and go on with what has come meanwhile. Pids, links, monitors, timers, names and mailboxes
+    stay. If anything fails, everything is as before, and an UpgradeError says why; its `recovery` says what to do.
+
+    *suspend_timeout*, *code_change_timeout* (for each process) and *timeout* (for the whole) are seconds.
+    *force_rollback_at* names a step after which to roll back, for tests of one's own.
+    """
+    return reload_modules(
+        {name: source},
+        extra=extra,
+        suspend_timeout=suspend_timeout,
+        code_change_timeout=code_change_timeout,
+        timeout=timeout,
+        force_rollback_at=force_rollback_at,
+    )
+
+
+def reload_modules(
+    sources: Mapping[str, str],
+    *,
+    extra: Any = None,
+    suspend_timeout: float = 5.0,
+    code_change_timeout: float = 5.0,
+    timeout: float = 30.0,
+    force_rollback_at: str | None = None,
+) -> UpgradeReport:
+    """As `reload_module`, for several modules (name → source) as one transaction: all of them, or none."""
+    options = Options(
+        extra=extra,
+        suspend_timeout=suspend_timeout,
+        code_change_timeout=code_change_timeout,
+        timeout=timeout,
+        force_rollback_at=force_rollback_at,
+    )
+    return _upgrade(sources, options)
+
+
+def rollback_module(
+    name: str, target_version: Any = None, *, suspend_timeout: float = 5.0, code_change_timeout: float = 5.0, timeout: float = 30.0
+) -> UpgradeReport:
+    """Bring module *name* back to an earlier version: its vsn, or None for the one before.
+
+    The running version converts the states, with `code_change(DownTo(vsn), state, extra)`; one without a code_change
+    of its own leaves it to the automatic migration. Raises NoSuchVersion and what `reload_module` raises.
+    """
+    target = _earlier(name, target_version)
+    options = Options(
+        suspend_timeout=suspend_timeout,
+        code_change_timeout=code_change_timeout,
+        timeout=timeout,
+        down_to={name: target.vsn},
+    )
+    return _upgrade({name: target.source}, options)
+
+
+def history(name: str | None = None) -> list[UpgradeRecord]:
+    """Return the upgrades of this interpreter, those that failed too, oldest first; of module *name* only, if given."""
+    return [record for record in tuple(_history) if name is None or name in record.modules]
+
+
+def _earlier(name: str, target: Any) -> Version:
+    """Return the newest version of *name* before the running one whose vsn is *target*, or just the one before."""
+    known = versions(name)
+    current_vsn = known[-1].vsn if known else None
+    for version in reversed(known[:-1]):
+        if version.vsn == target if target is not None else version.vsn != current_vsn:
+            return version
+    raise NoSuchVersion(name, target if target is not None else "before this one", [version.vsn for version in known])
+
+
+def _upgrade(sources: Mapping[str, str], options: Options) -> UpgradeReport:
+    _check_sources(sources)
+    me = current()
+    return run_on_thread(_run, me.runtime, sources, options, me, label="upgrade")  # type: ignore[no-any-return]
+
+
+def _check_sources(sources: Mapping[str, str]) -> None:
+    if not sources:
+        msg = "no sources: give the name and the new source of at least one module"
+        raise ValueError(msg)
+    for name, source in sources.items():
+        if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+            msg = f"{name!r} is no module name; give it as in `import`, such as 'shop.cart'"
+            raise ValueError(msg)
+        if not isinstance(source, str):
+            msg = f"the source of {name} is {type(source).__name__}; give its text (str)"
+            raise TypeError(msg)
+
+
+def _run(runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process) -> UpgradeReport:
+    if not _in_progress.acquire(blocking=False):
+        error = UpgradeInProgress()
+        error.recovery = recovery(error)
+        raise error
+    try:
+        return _transact(Transaction(runtime, sources, options, asked_by))
+    finally:
+        _in_progress.release()
+
+
+def _transact(transaction: Transaction) -> UpgradeReport:
+    started_at = datetime.datetime.now().astimezone().isoformat(timespec="milliseconds")
+    events.emit("upgrade.start", modules=tuple(transaction.sources))
+    try:
+        report = transaction.run()
+    except UpgradeError as error:
+        error.report = report = transaction.report("rolled_back")
+        error.recovery = recovery(error)
+        _record(transaction, started_at, report, f"{type(error).__name__}: {error}")
+        raise
+    _record(transaction, started_at, report, None)
+    return report
+
+
+def _record(transaction: Transaction, started_at: str, report: UpgradeReport, error: str | None) -> None:
+    record = UpgradeRecord(
+        started_at=started_at,
+        modules=report.reloaded_modules,
+        status=report.status,
+        from_version=dict(transaction.old_vsns),
+        to_version=report.version if error is None else {},
+        processes=len(report.affected_processes),
+        error=error,
+        report=report,
+    )
+    _history.append(record)
+    events.emit("upgrade.end", record=record)
+
+

@@ -1,0 +1,44 @@
+"""Messages that wait while their classes are replaced.
+
+The process is at rest, so nobody takes from its mailbox, and who sends appends on the right: an index stays an index.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from otpy.behaviours.migrations import Migration
+from otpy.code.journal import Journal
+from otpy.kernel.calls import Call, Cast
+from otpy.kernel.process import Process
+
+
+def convert_mailbox(process: Process, classes: Mapping[type, type | None], journal: Journal) -> None:
+    """Bring the messages that wait for *process* to the new classes."""
+    if not classes:
+        return
+    migration = Migration(classes)
+    for box in (process.held, process.mailbox):
+        for index, message in enumerate(tuple(box or ())):
+            if isinstance(message, Call | Cast):
+                new = migration.migrate(message.request).value
+                if new is not message.request:
+                    journal.set_attribute(message, "request", new, f"a request to {process!r}")
+            else:
+                _replace(box, index, message, migration, journal)
+
+
+def _replace(box: Any, index: int, message: Any, migration: Migration, journal: Journal) -> None:
+    new = migration.migrate(message).value
+    if new is not message:
+        journal.write("a message", _putter(box, index, message))
+        box[index] = new
+
+
+def _putter(box: deque[Any], index: int, message: Any) -> Callable[[], None]:
+    def put() -> None:
+        box[index] = message
+
+    return put

@@ -1,0 +1,382 @@
+"""One upgrade as a transaction: it completes, or it never happened.
+
+The steps stand in `Transaction.run`, in their order. Whatever changes something that others can see goes through the
+journal, which has the inverse first; on any failure, the journal is walked back and everybody goes on. Nothing that a
+program sees is touched before `install`, and from `suspend` to `resume` no process of the set runs but for its own
+conversion.
+
+Source: UPGRADE.md, The transaction; OTP release_handler (UPGRADE_FACTS §6: suspend all, load, code_change each, resume).
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import graphlib
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, final
+
+import msgspec
+
+from otpy.behaviours.vsn import vsn_of
+from otpy.code import vsn as module_vsn
+from otpy.code.compiler import parse
+from otpy.code.journal import Journal
+from otpy.code.loader import LoadedVersion, prepare
+from otpy.errors import (
+    CallTimeout,
+    ForcedRollback,
+    IncompatibleUpgrade,
+    LoadFailed,
+    MigrationFailed,
+    NoSuchVersion,
+    ReloadTimeout,
+    ServerExited,
+    UpgradeFromWithin,
+)
+from otpy.kernel.calls import wait_for_answer
+from otpy.kernel.process import Process
+from otpy.kernel.runtime import Runtime
+from otpy.kernel.suspension import Suspension
+from otpy.upgrade import children
+from otpy.upgrade.affected import dependents, is_upgradable, processes_of
+from otpy.upgrade.conversion import Conversion, DownTo, convert
+from otpy.upgrade.mailboxes import convert_mailbox
+from otpy.upgrade.report import Step, SupervisorChange, UpgradeReport
+
+STEPS = ("compile", "load", "suspend", "install", "convert", "commit", "children")
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How an upgrade is done; times in seconds."""
+
+    extra: Any = None
+    suspend_timeout: float = 5.0
+    code_change_timeout: float = 5.0
+    timeout: float = 30.0
+    force_rollback_at: str | None = None
+    down_to: Mapping[str, Any] | None = None
+    """Set when going back: the vsn of each module that is gone back to."""
+
+    def __post_init__(self) -> None:
+        for name in ("suspend_timeout", "code_change_timeout", "timeout"):
+            seconds = getattr(self, name)
+            if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds <= 0:
+                msg = f"{name} is {seconds!r}; give seconds, more than 0"
+                raise ValueError(msg)
+        if self.force_rollback_at is not None and self.force_rollback_at not in STEPS:
+            msg = f"force_rollback_at is {self.force_rollback_at!r}; the steps are {', '.join(STEPS)}"
+            raise ValueError(msg)
+
+
+@final
+class Transaction:
+    """The upgrade of some modules, given as name → source. Use it once: `run`."""
+
+    def __init__(self, runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process) -> None:
+        self.runtime = runtime
+        self.sources = dict(sources)
+        self.options = options
+        self.asked_by = asked_by
+        self.steps: list[Step] = []
+        self.warnings: list[str] = []
+        self.old_vsns: dict[str, Any] = {}
+        self.processes: list[Process] = []
+        self.converted = 0
+        self.changes: list[SupervisorChange] = []
+        self._until = runtime.clock.now() + options.timeout
+        self._began = runtime.clock.now()
+        self._journal = Journal()
+        self._classes: dict[type, type | None] = {}
+        self._loaded: list[LoadedVersion] = []
+        self._suspension: Suspension | None = None
+        self._conversions: list[Conversion] = []
+
+    def run(self) -> UpgradeReport:
+        """Do it. On any failure everything is as before when this raises."""
+        try:
+            with self._step("compile"):
+                self._compile()
+            with self._step("load"):
+                self._load_first()
+            with self._step("suspend"):
+                self._suspend()
+            with self._step("install"):
+                self._install()
+            with self._step("convert"):
+                self._convert()
+            with self._step("commit"):
+                self._commit()
+            with self._step("children"):
+                self._start_children()
+        except BaseException:
+            self._undo()
+            raise
+        self._journal.commit()
+        self._resume()
+        for change in self.changes:
+            self.warnings += children.end_removed(change)
+        return self.report("completed")
+
+    # -- the steps
+
+    def _compile(self) -> None:
+        """Parse every source, and put the modules in the order of their imports."""
+        trees = {name: parse(source, f"<new version of {name}>") for name, source in self.sources.items()}
+        self.sources = {name: self.sources[name] for name in in_import_order(trees)}
+        for name in self.sources:
+            if name in sys.modules:
+                self.old_vsns[name] = _vsn_of_module(name)
+
+    def _load_first(self) -> None:
+        """Run the first new version beside the live module: most of what can go wrong shows while all still runs."""
+        name, source = next(iter(self.sources.items()))
+        self._loaded.append(prepare(name, source))
+
+    def _suspend(self) -> None:
+        """Bring to rest whoever runs code of the modules or of modules that use them."""
+        modules = {*self.sources, *dependents(self.sources)}
+        self.processes = processes_of(modules, self.runtime.processes())
+        if self.asked_by in self.processes:
+            raise UpgradeFromWithin(self.asked_by)
+        kinds = tuple({kind for name in modules for kind in _behaviours(name)})
+        self._suspension = Suspension(self.runtime, kinds)
+        self._suspension.suspend([self.processes], self.options.suspend_timeout)
+        self.processes = [p for p in self._suspension.members if p.exit_reason is None]
+
+    def _install(self) -> None:
+        """Put the new definitions in place, module after module: a later one may import from an earlier one."""
+        for name, source in self.sources.items():
+            loaded = self._loaded[0] if self._loaded[0].name == name else prepare(name, source)
+            if loaded not in self._loaded:
+                self._loaded.append(loaded)
+            self._classes.update(loaded.classes)
+            self.warnings += loaded.warnings
+            loaded.install(self._journal)
+        self._rebase()
+        assert self._suspension is not None
+        self._suspension.kinds = ()  # what is started from now on runs the new code
+
+    def _rebase(self) -> None:
+        """Have classes of other modules that were derived from a replaced class derive from its successor."""
+        for old, new in tuple(self._classes.items()):
+            for derived in old.__subclasses__():
+                if new is None or derived in self._classes or derived.__module__ in self.sources:
+                    continue
+                bases = derived.__bases__
+                self._journal.write(f"bases of {derived.__qualname__}", lambda d=derived, b=bases: setattr(d, "__bases__", b))  # type: ignore[misc]
+                try:
+                    derived.__bases__ = tuple(self._classes.get(base) or base for base in bases)
+                except TypeError as error:
+                    msg = f"{derived.__module__}.{derived.__qualname__} cannot take the new {new.__qualname__} as its base: {error}"
+                    raise IncompatibleUpgrade(msg) from error
+
+    def _convert(self) -> None:
+        """Have each process convert its state, inside itself; nothing is put in place yet."""
+        assert self._suspension is not None
+        self._refuse_orphans()
+        requests = [
+            (process, self._suspension.run(process, self._conversion_of))
+            for process in self.processes
+            if process.boot is None
+        ]
+        for process, request in requests:
+            self._in_time("convert")
+            try:
+                self._conversions.append(wait_for_answer(request, self.options.code_change_timeout))
+            except ServerExited:  # it died on the way, and leaves the set
+                continue
+            except CallTimeout:
+                seconds = self.options.code_change_timeout
+                raise MigrationFailed(f"{process!r}: code_change did not end within {seconds} s", process) from None
+
+    def _conversion_of(self, process: Process) -> Any:
+        return convert(process, self._classes, self._old_vsn(process), self.options.extra)
+
+    def _old_vsn(self, process: Process) -> Any:
+        """Return what code_change is told: the version it comes from, or DownTo(version) going back."""
+        module = next(base.__module__ for base in type(process.actor).__mro__ if base.__module__ in self._affected())
+        down_to = self.options.down_to
+        if down_to is not None and module in down_to:
+            return DownTo(down_to[module])
+        return process.vsn if process.vsn is not None else self.old_vsns.get(module)
+
+    def _affected(self) -> set[str]:
+        return {*self.sources, *(type(process.actor).__module__ for process in self.processes)}
+
+    def _refuse_orphans(self) -> None:
+        """Refuse to take away the class of a living process."""
+        for process in self.processes:
+            kind = type(process.actor)
+            if kind in self._classes and self._classes[kind] is None:
+                msg = (
+                    f"{process!r} runs {kind.__module__}.{kind.__qualname__}, which the new version does not define any "
+                    "more; end the process first, or keep the class in this version"
+                )
+                raise IncompatibleUpgrade(msg)
+
+    def _commit(self) -> None:
+        """Give every process its new class, state and version, and its messages their new classes."""
+        for conversion in self._conversions:
+            process = conversion.process
+            if process.exit_reason is None:
+                self._change(conversion)
+                convert_mailbox(process, self._classes, self._journal)
+        for process in self.processes:
+            if process.boot is not None and process.exit_reason is None:  # not started yet: it begins as the new class
+                self._set_class(process.actor, self._classes.get(type(process.actor)) or type(process.actor))
+
+    def _change(self, conversion: Conversion) -> None:
+        process, actor = conversion.process, conversion.process.actor
+        change = children.change_of(process, process.state, conversion.state)
+        if change is not None:
+            self.changes.append(change)
+        self._set_class(actor, conversion.new_class)
+        if actor.__class__ is conversion.new_class and process.state is None and conversion.state is not None:
+            self._set_attributes(actor, conversion.state)
+        else:
+            self._journal.set_attribute(process, "state", conversion.state, f"state of {process!r}")
+        self._journal.set_attribute(process, "vsn", self._new_vsn(conversion.new_class), f"vsn of {process!r}")
+        self.converted += conversion.converted
+
+    def _set_class(self, actor: Any, new: type) -> None:
+        old = type(actor)
+        if old is not new:
+            self._journal.write(f"class of {actor}", lambda: object.__setattr__(actor, "__class__", old))
+            object.__setattr__(actor, "__class__", new)
+
+    def _set_attributes(self, actor: Any, attributes: dict[str, Any]) -> None:
+        for name, value in attributes.items():
+            self._journal.set_item(vars(actor), name, value)
+
+    def _new_vsn(self, kind: type) -> Any:
+        explicit = vsn_of(kind)
+        return explicit if explicit is not None else _vsn_of_module(kind.__module__)
+
+    def _start_children(self) -> None:
+        """Start what the new specs add, inside the supervisors, while everybody else is still at rest."""
+        assert self._suspension is not None
+        for change in self.changes:
+            if not change.added:
+                continue
+            supervisor = change.supervisor
+            assert isinstance(supervisor, Process)
+            self._journal.write(f"children of {supervisor!r}", lambda s=supervisor, c=change: self._end_children(s, c))  # type: ignore[misc]
+            request = self._suspension.run(supervisor, lambda process, change=change: children.start_added(process, change))  # type: ignore[misc]
+            try:
+                wait_for_answer(request, self.options.code_change_timeout)
+            except CallTimeout:
+                raise self._deadlock(supervisor) from None
+
+    def _end_children(self, supervisor: Process, change: SupervisorChange) -> None:
+        assert self._suspension is not None
+        if supervisor.exit_reason is None:
+            request = self._suspension.run(supervisor, lambda process: children.end_added(process, change))
+            with contextlib.suppress(CallTimeout, ServerExited):
+                wait_for_answer(request, self.options.code_change_timeout)
+
+    def _deadlock(self, supervisor: Process) -> MigrationFailed:
+        """The start of an added child does not come back: say on whom it waits, and end it."""
+        child = supervisor.wait_on
+        whom = child.wait_on if child is not None else None
+        message = f"{supervisor!r}: the added child {child!r} did not start in time"
+        if whom is not None:
+            message += (
+                f": its init waits for {whom!r}, which the upgrade has suspended. Return Ok(state, then=Continue(…)) from "
+                "init and make the call in handle_continue"
+            )
+        if child is not None:
+            self.runtime.kill(child)
+        return MigrationFailed(message, child)
+
+    # -- the end
+
+    def _undo(self) -> None:
+        """Walk back, and let everybody go on, whatever happens on the way."""
+        try:
+            self._journal.undo()
+            for loaded in self._loaded:
+                loaded.preparation.undo()
+        finally:
+            self._resume()
+
+    def _resume(self) -> None:
+        if self._suspension is not None:
+            with self._step("resume", forced=False):
+                self._suspension.resume()
+
+    @contextlib.contextmanager
+    def _step(self, name: str, *, forced: bool = True) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.steps.append(Step(name, time.perf_counter() - began))
+        if forced:
+            self._in_time(name)
+            if self.options.force_rollback_at == name:
+                raise ForcedRollback(name)
+
+    def _in_time(self, step: str) -> None:
+        if self.runtime.clock.now() > self._until:
+            raise ReloadTimeout(self.options.timeout, step)
+
+    def report(self, status: str) -> UpgradeReport:
+        """Return what was done so far."""
+        completed = status == "completed"
+        suspension = self._suspension
+        pause = suspension.ended - suspension.began if suspension is not None and self.processes else 0.0
+        return UpgradeReport(
+            status=status,
+            reloaded_modules=tuple(self.sources),
+            affected_processes=tuple(self.processes),
+            migrated=self.converted if completed else 0,
+            dependency_chain=dependents(self.sources),
+            steps=tuple(self.steps),
+            paused_s={"p50": pause, "p99": pause, "max": pause},
+            reload_time_s=self.runtime.clock.now() - self._began,
+            version={name: _vsn_of_module(name) for name in self.sources if name in sys.modules},
+            supervisor_changes=tuple(self.changes) if completed else (),
+            warnings=tuple(self.warnings),
+        )
+
+
+def in_import_order(trees: Mapping[str, ast.Module]) -> list[str]:
+    """Return the modules with those that others import before them; a ring of imports keeps the order given."""
+    sorter = graphlib.TopologicalSorter({name: _imports(name, tree) & trees.keys() - {name} for name, tree in trees.items()})
+    try:
+        order = list(sorter.static_order())
+    except graphlib.CycleError:
+        return list(trees)
+    return order
+
+
+def _imports(name: str, tree: ast.Module) -> set[str]:
+    """Return the modules that *tree* imports, by absolute name."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = name.split(".")[: -node.level]
+                base = ".".join([*package, base] if base else package)
+            found.add(base)
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+    return found
+
+
+def _behaviours(name: str) -> list[type]:
+    """Return the behaviour classes that module *name* defines."""
+    values = tuple(vars(sys.modules[name]).values()) if name in sys.modules else ()
+    return [v for v in values if isinstance(v, type) and v.__module__ == name and is_upgradable(v)]
+
+
+def _vsn_of_module(name: str) -> Any:
+    try:
+        return module_vsn(name)
+    except (NoSuchVersion, LoadFailed):
+        return None

@@ -1,0 +1,1 @@
+"""What is a version of a module?"""
