@@ -93,7 +93,7 @@ class CallingSelf(CallError):
 
     def __init__(self, server: object, request: object = None) -> None:
         super().__init__(
-            f"{server!r} called itself and would wait for itself for ever; do the work directly, cast, or return Stop(…)",
+            f"{server!r} called itself and would wait for ever; do the work directly, cast, or return Stop(…)",
             server,
             request,
         )
@@ -165,7 +165,9 @@ class BadReturn(OtpyError):
     """*callback* returned *value*, which is none of its results. It is an exit reason too, compared by its facts."""
 
     def __init__(self, callback: str, value: Any) -> None:
-        super().__init__(f"{callback} returned {value!r}, which is none of its results; see the docs of GenServer.{callback}")
+        super().__init__(
+            f"{callback} returned {value!r}, which is none of its results; see the docs of GenServer.{callback}"
+        )
         self.callback = callback
         self.value = value
 
@@ -179,15 +181,17 @@ class UndefinedCallback(OtpyError, NotImplementedError):
     """*callback* was needed, and *behaviour* does not define it."""
 
     def __init__(self, behaviour: type, callback: str, argument: object = None) -> None:
-        super().__init__(f"{behaviour.__qualname__} has no {callback} and got {argument!r}; define it, or do not send that")
+        super().__init__(
+            f"{behaviour.__qualname__} has no {callback} and got {argument!r}; define it, or do not send that"
+        )
         self.behaviour = behaviour
         self.callback = callback
 
 
 class BadReason(OtpyError, TypeError):
-    """A string that looks like one of Erlang's atoms was given as an exit reason."""
+    """None, or a string that looks like one of Erlang's atoms, was given as an exit reason."""
 
-    def __init__(self, given: str, instead: str) -> None:
+    def __init__(self, given: str | None, instead: str) -> None:
         super().__init__(f"the exit reason {given!r} is refused: use otpy.{instead}, which code can match on")
         self.given = given
 
@@ -351,7 +355,9 @@ class UpgradeFromWithin(UpgradeError):
     """The upgrade was asked for from inside a process that it would suspend."""
 
     def __init__(self, pid: Any) -> None:
-        super().__init__(f"{pid!r} asked for an upgrade that would suspend {pid!r} itself; ask from another process or thread")
+        super().__init__(
+            f"{pid!r} asked for an upgrade that would suspend {pid!r} itself; ask from another process or thread"
+        )
         self.pid = pid
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class FailedToStartChild(msgspec.Struct, frozen=True):
-    """Why a supervisor did not start, as the detail of its Shutdown: the child *id* did not, with *reason*."""
+    """Why a supervisor did not start, as the detail of its Shutdown: its child *id* did not, with *reason*."""
 
     id: Hashable
     reason: Any
@@ -42,7 +42,7 @@ class FailedToStartChild(msgspec.Struct, frozen=True):
 
 @final
 class OrderedChildren(Children):
-    """`children` has them by id, in start order; `kept` are the ids of those that the last code_change has no spec for."""
+    """`children` has them by id, in start order; `kept` are the ids for which the last code_change had no spec."""
 
     __slots__ = ("children", "kept")
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import operator
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -49,6 +50,10 @@ class Fun(msgspec.Struct, frozen=True):
 
 
 Start: TypeAlias = MFA | Fun | Callable[..., Any] | tuple[Any, ...]
+
+
+_path = functools.lru_cache(operator.attrgetter)
+"""`_path("Logger.start_link")(module)` follows the path; made once for each path, as the same is restarted often."""
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -162,7 +167,7 @@ def resolve(start: MFA | Fun) -> Callable[..., Any]:
     """Return the current version of the start function."""
     if isinstance(start, MFA):
         module = sys.modules.get(start.module) or importlib.import_module(start.module)
-        return _walk(module, start.function)  # type: ignore[no-any-return]
+        return _path(start.function)(module)  # type: ignore[no-any-return]
     return current_version(start.function)
 
 
@@ -175,14 +180,8 @@ def current_version(function: Callable[..., Any]) -> Callable[..., Any]:
     if name is None or module is None:
         return function
     try:
-        found = _walk(module, name[1])
+        found: Any = _path(name[1])(module)
     except AttributeError:
         return function
     same_kind = callable(found) and isinstance(found, type) == isinstance(function, type)
     return found if same_kind else function
-
-
-def _walk(found: Any, path: str) -> Any:
-    for name in path.split("."):
-        found = getattr(found, name)
-    return found

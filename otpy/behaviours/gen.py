@@ -13,6 +13,7 @@ from otpy.errors import CallingSelf, CallTimeout, NoProcess, ServerExited
 from otpy.kernel import aio, calls
 from otpy.kernel.calls import PENDING, Call, Cast, Failed, From
 from otpy.kernel.here import current, waiting
+from otpy.kernel.messages import StopServer
 from otpy.kernel.primitives import Dest, resolve
 from otpy.kernel.process import Process, deliver
 from otpy.kernel.reasons import Normal, Reason, check_reason
@@ -43,13 +44,13 @@ def call(server: Dest, request: Any, *, timeout: float | None = 5.0) -> Any:
 async def acall(server: Dest, request: Request[ReplyT], *, timeout: float | None = 5.0) -> ReplyT: ...
 @overload
 async def acall(server: Dest, request: Any, *, timeout: float | None = 5.0) -> Any: ...
-async def acall(server: Dest, request: Any, *, timeout: float | None = 5.0) -> Any:  # noqa: ASYNC109 - the same name as in call
+async def acall(server: Dest, request: Any, *, timeout: float | None = 5.0) -> Any:
     """As `call`, awaited on any event loop. A cancelled await drops the reply."""
     return await aio.acall(resolve(server), request, timeout)
 
 
 def cast(server: Dest, request: Any) -> None:
-    """Send *request* to *server* and do not wait. The dead swallow it, and so does a name that nobody has (as in OTP)."""
+    """Send *request* to *server* and do not wait. The dead swallow it; so does a name that nobody has, as in OTP."""
     current()
     try:
         deliver(server if type(server) is Process else resolve(server), Cast(request))
@@ -77,13 +78,6 @@ def stop(server: Dest, reason: Reason = Normal(), *, timeout: float | None = Non
     except ServerExited as exited:
         if exited.reason != reason:
             raise
-
-
-class StopServer(msgspec.Struct, frozen=True):
-    """The request of `stop`, answered by the end of the server, and of `sys.terminate`, answered at once."""
-
-    reason: Reason
-    answered: bool = False
 
 
 # -- requests that are answered later --------------------------------------------------------------

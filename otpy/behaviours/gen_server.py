@@ -20,7 +20,6 @@ from otpy.behaviours.child_spec import ChildSpec
 from otpy.behaviours.child_spec import Restart as RestartType
 from otpy.behaviours.child_spec import Shutdown as ShutdownType
 from otpy.behaviours.children_start import start_by_name
-from otpy.behaviours.gen import StopServer
 from otpy.behaviours.results import UNSET, After, Continue, Hibernate, Ignore, NoReply, Ok, Reply, Stop, Then, Unset
 from otpy.behaviours.vsn import vsn_of
 from otpy.errors import (
@@ -35,13 +34,13 @@ from otpy.errors import (
     UndefinedCallback,
 )
 from otpy.kernel import signals
-from otpy.kernel.actors import ProcessActor, StopRequest
+from otpy.kernel.actors import ProcessActor
 from otpy.kernel.calls import PENDING, Call, Cast, Failed, From, SystemCall, wait_on
 from otpy.kernel.clock import FOREVER
-from otpy.kernel.here import waiting
-from otpy.kernel.messages import Exit
+from otpy.kernel.here import leave, waiting
+from otpy.kernel.messages import Exit, StopServer
 from otpy.kernel.pid import Pid
-from otpy.kernel.process import Process, Unwound, leave
+from otpy.kernel.process import Process, Unwound
 from otpy.kernel.reasons import Kill, Normal, Reason, is_abnormal, reason_of
 from otpy.kernel.reports import report_crash
 from otpy.kernel.signals import end
@@ -157,7 +156,7 @@ class GenServer(Behaviour[StateT]):
     | callback | returns |
     | --- | --- |
     | `init(self, arg)` | `Ok(state)`, `Ignore()`, `Stop(reason)` |
-    | `handle_call(self, request, from_, state)` | `Reply(value, state)`, `NoReply(state)`, `Stop(reason, state, reply=…)` |
+    | `handle_call(self, request, from_, state)` | `Reply(value, state)`, `NoReply(state)`, `Stop(reason, state, …)` |
     | `handle_cast(self, request, state)` | `NoReply(state)`, `Stop(reason, state)` |
     | `handle_info(self, message, state)` | `NoReply(state)`, `Stop(reason, state)` |
     | `handle_continue(self, arg, state)` | `NoReply(state)`, `Stop(reason, state)` |
@@ -213,7 +212,7 @@ def start(behaviour: type[Behaviour[Any]], arg: Any, *, name: str | None, timeou
         signals.link(me, process)
     if behaviour.runs_on == "asyncio":
         process.handle = handle_async
-        process.boot = lambda process: _boot_async(process, arg, acknowledged)  # type: ignore[assignment,return-value]
+        process.boot = lambda process: _boot_async(process, arg, acknowledged)  # type: ignore[assignment]
     else:
         process.boot = lambda process: _boot(process, arg, acknowledged)
     if runtime.suspension is not None:
@@ -312,7 +311,7 @@ def _after_init(process: Process, result: Any, acknowledged: Call) -> Step:
             process.vsn = vsn_of(type(process.actor))
             process.serving = None
             step = _then(process, then, "init", result)
-            acknowledged.put(True)  # noqa: FBT003 - the answer: it has started
+            acknowledged.put(True)
             return step
         case Ignore():
             _refuse(process, acknowledged, StartIgnored(), Normal())
@@ -411,8 +410,6 @@ def _special(process: Process, message: Any, kind: type) -> Step:
         return serve_system(process, message)
     if kind is Exit and (message.pid is process.parent or message.pid is process.runtime.system):
         return Ending(message.reason, message)
-    if kind is StopRequest:
-        return Ending(Normal(), message)
     return _NOT_SPECIAL  # type: ignore[no-any-return]
 
 
@@ -425,14 +422,14 @@ def serve_system(process: Process, call: SystemCall) -> Step:
         else:
             defer(process, call)
         return Ending(request.reason, call)
-    if process.idle_after is not None:
-        process.runtime.timers.arm(process, process.runtime.clock.now() + process.idle_after)
     process.serving = call
     try:
         answer = request(process)
     except Exception as error:  # noqa: BLE001 - handed to who asked
         answer = Failed(error)
     process.serving = None
+    if process.idle_after is not None and not process.suspended:  # its time begins anew, as in OTP
+        process.runtime.timers.arm(process, process.runtime.clock.now() + process.idle_after)
     call.put(answer)
     return None
 
@@ -466,9 +463,7 @@ def defer(process: Process, call: Call) -> None:
     """Remember a request that is answered later, so that it fails if the process ends before."""
     if call.answer is not PENDING:
         return
-    if process.deferred is None:
-        process.deferred = set()
-    process.deferred.add(call)
+    process.owe(call)
 
 
 def _then(process: Process, then: Then, callback: str, result: Any) -> Step:
@@ -495,6 +490,7 @@ def _crashed(process: Process, error: BaseException, message: Any) -> Step:
 
 
 def carry_out(process: Process, step: Step) -> None:
+    """Do what *step* says: go on with handle_continue, or end."""
     while step is not None:
         if type(step) is Ending:
             _end(process, step)
@@ -507,6 +503,7 @@ def carry_out(process: Process, step: Step) -> None:
 
 
 async def carry_out_async(process: Process, step: Step) -> None:
+    """As `carry_out`, for a server whose callbacks may be coroutines."""
     while step is not None:
         if type(step) is Ending:
             await _end_async(process, step)

@@ -12,6 +12,8 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from otpy.kernel.reasons import check_reason
+
 StateT = TypeVar("StateT")
 ValueT = TypeVar("ValueT")
 
@@ -80,3 +82,7 @@ class Stop(msgspec.Struct, Generic[StateT], frozen=True):
     reason: Any
     state: StateT | Unset = UNSET
     reply: Any = UNSET
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a reason where it was written, in the callback."""
+        check_reason(self.reason)

@@ -45,7 +45,7 @@ from otpy.behaviours.supervisor_server import (
     WhichChildren,
     ask,
 )
-from otpy.errors import BadChildSpec, BadReturn, BadSupFlags
+from otpy.errors import BadChildSpec, BadReturn, BadSupFlags, UndefinedCallback
 from otpy.kernel.pid import Pid
 from otpy.kernel.primitives import Dest, trap_exit
 from otpy.kernel.reasons import Shutdown
@@ -82,8 +82,7 @@ class Supervisor(SupervisorServer):
 
         It runs again when the supervisor's code is changed.
         """
-        msg = f"{type(self).__qualname__} needs an `init(self, arg)` that returns (SupFlags(…), [ChildSpec(…), …])"
-        raise NotImplementedError(msg)
+        raise UndefinedCallback(type(self), "init", arg)
 
     def _init(self, arg: Any) -> Ok[Children] | Ignore | Stop[Children]:
         trap_exit(True)
@@ -149,7 +148,7 @@ def _other_kind(flags: SupFlags) -> BadSupFlags:
     return BadSupFlags(("invalid_strategy", flags.strategy), message)
 
 
-class _Static(Supervisor):
+class PlainSupervisor(Supervisor):
     """A supervisor without a class of its own: what `init` would return is its argument."""
 
     __slots__ = ()
@@ -173,7 +172,7 @@ def start_link(
     not start (those before it are ended again), InitStopped(BadSupFlags or BadChildSpec) for what cannot be,
     AlreadyStarted(pid) if the name is taken.
     """
-    return _Static.start_link((flags, list(children)), name=name)
+    return PlainSupervisor.start_link((flags, list(children)), name=name)
 
 
 def start_child(server: Dest, *what: Any) -> Any:

@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from otpy.behaviours.gen import StopServer
 from otpy.behaviours.gen_server import (
     Behaviour,
     Ending,
@@ -31,7 +30,7 @@ from otpy.behaviours.vsn import code_change, vsn_of
 from otpy.errors import CallbackFailed, ChangeCodeFailed
 from otpy.kernel import calls
 from otpy.kernel.calls import PENDING, Call, SystemCall
-from otpy.kernel.messages import Exit
+from otpy.kernel.messages import Exit, StopServer
 from otpy.kernel.primitives import Dest, resolve
 from otpy.kernel.process import Handle, Process
 from otpy.kernel.reasons import Crash, ExitProcess, Normal, Reason, check_reason
@@ -160,21 +159,23 @@ def _change_code(process: Process, module: str, old_vsn: Any, extra: Any) -> Non
     old_class = type(actor)
     new_class = getattr(_sys.modules.get(module), old_class.__qualname__, old_class)
     if isinstance(new_class, type) and new_class is not old_class:
-        actor.__class__ = new_class
+        object.__setattr__(actor, "__class__", new_class)  # past the refusal to set attributes
     try:
-        result = code_change(actor, old_vsn, process.state, extra)
-        match result:
-            case Ok(state):
-                process.state = state
-                process.vsn = vsn_of(type(actor))
-            case _:
-                raise ChangeCodeFailed(result)
+        process.state = _changed(code_change(actor, old_vsn, process.state, extra))
     except (Exception, ExitProcess) as error:
-        actor.__class__ = old_class
+        object.__setattr__(actor, "__class__", old_class)
         if isinstance(error, ChangeCodeFailed):
             raise
         reason = error.reason if isinstance(error, ExitProcess) else Crash(error)
         raise ChangeCodeFailed(("EXIT", reason)) from error
+    process.vsn = vsn_of(type(actor))
+
+
+def _changed(result: Any) -> Any:
+    """Return the new state that code_change returned."""
+    if not isinstance(result, Ok):
+        raise ChangeCodeFailed(result)
+    return result.state
 
 
 def get_status(server: Dest, *, timeout: float | None = 5.0) -> dict[str, Any]:
@@ -283,7 +284,7 @@ def _debugging(server: Dest, change: Callable[[_Debug, Process], Any], timeout: 
     return _ask(server, serve, timeout)
 
 
-def trace(server: Dest, flag: bool, *, timeout: float | None = 5.0) -> None:  # noqa: FBT001 - OTP's argument
+def trace(server: Dest, flag: bool, *, timeout: float | None = 5.0) -> None:
     """Print each message in and each reply out on standard output, or stop that."""
     _debugging(server, lambda debug, _process: setattr(debug, "tracing", bool(flag)), timeout)
 

@@ -36,7 +36,7 @@ def which(module: str | ModuleType) -> str | None:
 
     None: no such module is loaded.
     """
-    name = name_of(module)
+    name = _name_of(module)
     live = sys.modules.get(name)
     if live is None:
         return None
@@ -46,7 +46,7 @@ def which(module: str | ModuleType) -> str | None:
 
 def versions(module: str | ModuleType) -> tuple[Version, ...]:
     """The versions of *module* that are known, oldest first; the last one runs. Each has its `source`."""
-    name = name_of(module)
+    name = _name_of(module)
     known = histories.versions(name)
     if known or name not in sys.modules:
         return known
@@ -61,11 +61,11 @@ def vsn(module: str | ModuleType) -> Vsn:
     """
     known = versions(module)
     if not known:
-        raise NoSuchVersion(name_of(module), "current")
+        raise NoSuchVersion(_name_of(module), "current")
     return known[-1].vsn
 
 
-def name_of(module: str | ModuleType) -> str:
+def _name_of(module: str | ModuleType) -> str:
     return module if isinstance(module, str) else module.__name__
 
 

@@ -1,8 +1,8 @@
 """What runs now? The version of a live module that otpy has not loaded itself.
 
 The text on the disk may have been edited since the module was imported, and a difference to the wrong text would be
-worse than none. So it is believed only if it agrees with what runs: with the functions that are alive, and with the time
-and size that Python noted in the byte-code file. Behaviours have their text noted when their class is made.
+worse than none. So it is believed only if it agrees with what runs: with the functions that are alive, and with the
+time and size that Python noted in the byte-code file. Behaviours can have their text noted when their class is made.
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ def agrees(version: Version, namespace: dict[str, Any], home: str | None) -> boo
     """Whether all functions of the module that are alive are in the code of *version*."""
     known = set(every_code(version.code))
     files = {home, version.code.co_filename, str(namespace.get("__file__"))}
-    return all(f.__code__ in known for f in functions_of(namespace) if made_in(f, files))
+    return all(f.__code__ in known for f in functions_of(namespace) if _made_in(f, files))
 
 
-def made_in(function: FunctionType, files: set[str | None]) -> bool:
+def _made_in(function: FunctionType, files: set[str | None]) -> bool:
     return function.__code__.co_filename in files
 
 

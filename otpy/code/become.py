@@ -62,15 +62,16 @@ class Planner:
         self.found = Exchanges()
 
     def plan(self) -> Exchanges:
+        """Search, round by round: the holders, the holders of immutable holders, and so on."""
         fresh = [old for old, _ in self.twins.values()]
         for _ in range(ROUNDS):
             if not fresh:
                 return self.found
-            fresh = self.round(fresh)
+            fresh = self._round(fresh)
         self.found.stuck += [f"a {type(old).__name__} nested too deep" for old in fresh]
         return self.found
 
-    def round(self, fresh: list[object]) -> list[object]:
+    def _round(self, fresh: list[object]) -> list[object]:
         """Deal with the holders of *fresh*; returns the immutable ones, whose holders come next."""
         ids = {id(old) for old in fresh}
         pairs = {id(pair) for pair in self.twins.values()}
@@ -80,138 +81,147 @@ class Planner:
         owners = classes_by_namespace(holders)
         more: list[object] = []
         for holder in holders:
-            twin = None if id(holder) in self.twins else self.twin_of(holder)
+            twin = None if id(holder) in self.twins else self._twin_of(holder)
             if twin is not None:
                 self.twins[id(holder)] = (holder, twin)
                 more.append(holder)
             elif id(holder) in owners:
-                self.in_class(owners[id(holder)], ids)
+                self._in_class(owners[id(holder)], ids)
             else:
-                self.exchange_in(holder, ids)
+                self._exchange_in(holder, ids)
         return more
 
     # -- immutable holders ---------------------------------------------------------------------------
 
-    def new(self, value: Any) -> Any:
+    def _new(self, value: Any) -> Any:
         """The twin of *value*, or *value*."""
         pair = self.twins.get(id(value))
         return value if pair is None else pair[1]
 
-    def twin_of(self, holder: object) -> object | None:
+    def _twin_of(self, holder: object) -> object | None:
         """A copy of an immutable *holder* that holds the twins, None for what can be changed in place."""
         match holder:
             case tuple() if type(holder) is tuple:
-                return tuple(map(self.new, holder))
+                return tuple(map(self._new, holder))
             case frozenset() if type(holder) is frozenset:
-                return frozenset(map(self.new, holder))
+                return frozenset(map(self._new, holder))
             case MethodType():
-                return MethodType(self.new(holder.__func__), self.new(holder.__self__))
+                return MethodType(self._new(holder.__func__), self._new(holder.__self__))
             case _ if isinstance(holder, LRU_WRAPPER):
                 wrapper = cast("Any", holder)
-                remade = functools.lru_cache(**wrapper.cache_parameters())(self.new(wrapper.__wrapped__))
-                remade.__dict__.update({k: self.new(v) for k, v in wrapper.__dict__.items()})
-                return remade
+                remade = functools.lru_cache(**wrapper.cache_parameters())(self._new(wrapper.__wrapped__))
+                remade.__dict__.update({k: self._new(v) for k, v in wrapper.__dict__.items()})
+                return cast("object", remade)
             case _:
                 return None
 
     # -- holders that can be changed -----------------------------------------------------------------
 
-    def exchange_in(self, holder: object, ids: set[int]) -> None:
+    def _exchange_in(self, holder: object, ids: set[int]) -> None:
         """Note the exchange in one holder of the objects with these *ids*."""
         match holder:
             case dict():
-                self.in_mapping(holder, ids)
+                self._in_mapping(holder, ids)
             case list() | deque():
-                self.in_sequence(holder, ids)
+                self._in_sequence(holder, ids)
             case set():
-                self.in_set(holder, ids)
+                self._in_set(holder, ids)
             case CellType():
-                self.attribute(holder, "cell_contents")
+                self._attribute(holder, "cell_contents")
             case FunctionType():
-                self.in_function(holder, ids)
+                self._in_function(holder, ids)
             case property():
-                self.again(holder, property, lambda p: (p.fget, p.fset, p.fdel, p.__doc__))
+                self._again(holder, property, lambda p: (p.fget, p.fset, p.fdel, p.__doc__))
             case staticmethod() | classmethod():
-                self.again(holder, type(holder), lambda m: (m.__func__,))
+                self._again(holder, type(holder), lambda m: (m.__func__,))
             case functools.partial():
-                self.in_partial(cast("functools.partial[Any]", holder))
+                self._in_partial(holder)
             case type():
                 pass  # holds through its namespace, its bases and its method resolution order
             case _:
-                self.in_object(holder, ids)
+                self._in_object(holder, ids)
 
-    def add(self, what: str, forth: Exchange, back: Exchange) -> None:
+    def _add(self, what: str, forth: Exchange, back: Exchange) -> None:
         self.found.steps.append((what, forth, back))
 
-    def attribute(self, holder: Any, name: str) -> None:
+    def _attribute(self, holder: Any, name: str) -> None:
         old = getattr(holder, name)
-        new = self.new(old)
-        self.add(name, lambda: setattr(holder, name, new), lambda: setattr(holder, name, old))
+        new = self._new(old)
+        self._add(name, lambda: setattr(holder, name, new), lambda: setattr(holder, name, old))
 
-    def in_mapping(self, holder: MutableMapping[Any, Any], ids: set[int]) -> None:
+    def _in_mapping(self, holder: MutableMapping[Any, Any], ids: set[int]) -> None:
         for key, old in list(holder.items()):
             if id(key) in ids:
-                self.in_keys(cast("dict[Any, Any]", holder))
+                self._in_keys(cast("dict[Any, Any]", holder))
                 return
             if id(old) in ids:
-                new = self.new(old)
-                forth, back = functools.partial(put, holder, key, old, new), functools.partial(put, holder, key, new, old)
-                self.add(f"item {key!r}", forth, back)
+                new = self._new(old)
+                forth, back = (
+                    functools.partial(put, holder, key, old, new),
+                    functools.partial(put, holder, key, new, old),
+                )
+                self._add(f"item {key!r}", forth, back)
 
-    def in_keys(self, holder: dict[Any, Any]) -> None:
+    def _in_keys(self, holder: dict[Any, Any]) -> None:
         """A dictionary with twins among its keys is filled anew, so that the order stays."""
         before = list(holder.items())
-        after = [(self.new(key), self.new(value)) for key, value in before]
-        self.add("keys", lambda: refill(holder, after), lambda: refill(holder, before))
+        after = [(self._new(key), self._new(value)) for key, value in before]
+        self._add("keys", lambda: _refill(holder, after), lambda: _refill(holder, before))
 
-    def in_class(self, owner: type, ids: set[int]) -> None:
+    def _in_class(self, owner: type, ids: set[int]) -> None:
         for name, old in list(vars(owner).items()):
             if id(old) in ids:
-                new = self.new(old)
+                new = self._new(old)
                 # By type's own method: metaclasses such as Enum's forbid what is meant here.
-                forth, back = functools.partial(type.__setattr__, owner, name, new), functools.partial(type.__setattr__, owner, name, old)
-                self.add(f"{owner.__qualname__}.{name}", forth, back)
+                forth, back = (
+                    functools.partial(type.__setattr__, owner, name, new),
+                    functools.partial(type.__setattr__, owner, name, old),
+                )
+                self._add(f"{owner.__qualname__}.{name}", forth, back)
 
-    def in_sequence(self, holder: MutableSequence[Any], ids: set[int]) -> None:
+    def _in_sequence(self, holder: MutableSequence[Any], ids: set[int]) -> None:
         for index, old in enumerate(list(holder)):
             if id(old) in ids:
-                new = self.new(old)
-                forth, back = functools.partial(swap, holder, index, old, new), functools.partial(swap, holder, index, new, old)
-                self.add(f"item {index}", forth, back)
+                new = self._new(old)
+                forth, back = (
+                    functools.partial(_swap, holder, index, old, new),
+                    functools.partial(_swap, holder, index, new, old),
+                )
+                self._add(f"item {index}", forth, back)
 
-    def in_set(self, holder: MutableSet[Any], ids: set[int]) -> None:
+    def _in_set(self, holder: MutableSet[Any], ids: set[int]) -> None:
         for old in [item for item in holder if id(item) in ids]:
-            new = self.new(old)
-            self.add("member", functools.partial(trade, holder, old, new), functools.partial(trade, holder, new, old))
+            new = self._new(old)
+            forth, back = functools.partial(_trade, holder, old, new), functools.partial(_trade, holder, new, old)
+            self._add("member", forth, back)
 
-    def in_function(self, holder: FunctionType, ids: set[int]) -> None:
+    def _in_function(self, holder: FunctionType, ids: set[int]) -> None:
         for name in ("__defaults__", "__doc__"):
             if id(getattr(holder, name)) in ids:
-                self.attribute(holder, name)
+                self._attribute(holder, name)
 
-    def in_partial(self, holder: functools.partial[Any]) -> None:
-        old = cast("Any", holder.__reduce__())[2]
-        func, args, keywords, attributes = old
-        new = (self.new(func), self.new(args), keywords, attributes)
-        holder_: Any = holder
-        self.add("partial", lambda: holder_.__setstate__(new), lambda: holder_.__setstate__(old))
+    def _in_partial(self, holder: functools.partial[Any]) -> None:
+        old = (holder.func, holder.args, holder.keywords, holder.__dict__)
+        new = (self._new(holder.func), self._new(holder.args), holder.keywords, holder.__dict__)
+        set_state: Any = vars(functools.partial)["__setstate__"]
+        self._add("partial", lambda: set_state(holder, new), lambda: set_state(holder, old))
 
-    def again(self, holder: Any, kind: type, parts: Callable[[Any], tuple[Any, ...]]) -> None:
+    def _again(self, holder: Any, kind: type, parts: Callable[[Any], tuple[Any, ...]]) -> None:
         """property, staticmethod and classmethod take new functions by being initialised again."""
         old = parts(holder)
-        new = tuple(map(self.new, old))
-        initialise: Any = kind.__init__
-        self.add(kind.__name__, lambda: initialise(holder, *new), lambda: initialise(holder, *old))
+        new = tuple(map(self._new, old))
+        initialise: Any = vars(kind)["__init__"]
+        self._add(kind.__name__, lambda: initialise(holder, *new), lambda: initialise(holder, *old))
 
-    def in_object(self, holder: object, ids: set[int]) -> None:
+    def _in_object(self, holder: object, ids: set[int]) -> None:
         """An instance: its attributes, in `__dict__` or slots."""
         names = {*getattr(holder, "__dict__", ()), *slots_of(type(holder))}
         held = [name for name in names if id(getattr(holder, name, None)) in ids]
         for name in held:
             old = getattr(holder, name)
-            new = self.new(old)
+            new = self._new(old)
             forth, back = (functools.partial(object.__setattr__, holder, name, value) for value in (new, old))
-            self.add(f"attribute {name}", forth, back)
+            self._add(f"attribute {name}", forth, back)
         if not held:
             self.found.stuck.append(f"a {type(holder).__module__}.{type(holder).__qualname__}")
 
@@ -240,23 +250,24 @@ def slots_of(cls: type) -> list[str]:
 
 
 def put(mapping: MutableMapping[Any, Any], key: object, expected: object, value: object) -> None:
+    """Set an item, if it is still what it was."""
     if mapping.get(key) is expected:
         mapping[key] = value
 
 
-def swap(sequence: MutableSequence[Any], index: int, expected: object, value: object) -> None:
+def _swap(sequence: MutableSequence[Any], index: int, expected: object, value: object) -> None:
     if not (index < len(sequence) and sequence[index] is expected):
         index = next((i for i, item in enumerate(sequence) if item is expected), -1)
     if index >= 0:
         sequence[index] = value
 
 
-def trade(members: MutableSet[Any], old: object, new: object) -> None:
+def _trade(members: MutableSet[Any], old: object, new: object) -> None:
     if old in members:
         members.discard(old)
         members.add(new)
 
 
-def refill(mapping: dict[Any, Any], items: list[tuple[Any, Any]]) -> None:
+def _refill(mapping: dict[Any, Any], items: list[tuple[Any, Any]]) -> None:
     mapping.clear()
     deque(map(mapping.__setitem__, *zip(*items, strict=True)), maxlen=0)

@@ -41,7 +41,8 @@ def compile_tree(tree: ast.Module, source: str, filename: str, *, shown: str) ->
 def compile_statements(nodes: tuple[ast.stmt, ...], filename: str, flags: int) -> CodeType:
     """The code of some statements of a module that is known to compile; *flags* as of `future_flags`."""
     module = ast.fix_missing_locations(ast.Module(body=list(nodes), type_ignores=[]))
-    return compile(module, filename, "exec", flags=flags, dont_inherit=True)
+    code: CodeType = compile(module, filename, "exec", flags=flags, dont_inherit=True)
+    return code
 
 
 def future_flags(tree: ast.Module) -> int:

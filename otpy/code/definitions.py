@@ -21,13 +21,13 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias
 
+from otpy.code.names import Names
+from otpy.code.shapes import ScopeNode, hashes
+
 Kind: TypeAlias = Literal["function", "class", "assignment", "import", "statement", "annotations"]
 
 ANNOTATION_NAMES: Final = ("__annotations__", "__annotate__", "__conditional_annotations__")
 LABEL_WIDTH: Final = 60
-
-FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
-ScopeNode: TypeAlias = FunctionNode | ast.ClassDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def definitions(tree: ast.Module) -> tuple[Definition, ...]:
     annotated = [node for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
     if annotated:
         found.append(define_annotations(annotated, lazy=lazy))
-    return with_fingerprints(with_unique_names(found))
+    return _with_fingerprints(_with_unique_names(found))
 
 
 def binders(found: Iterable[Definition]) -> dict[str, list[Definition]]:
@@ -95,7 +95,9 @@ def annotations_are_lazy(body: Sequence[ast.stmt]) -> bool:
     if sys.version_info >= (3, 14):
         return True
     return any(
-        isinstance(node, ast.ImportFrom) and node.module == "__future__" and any(a.name == "annotations" for a in node.names)
+        isinstance(node, ast.ImportFrom)
+        and node.module == "__future__"
+        and any(a.name == "annotations" for a in node.names)
         for node in body
     )
 
@@ -114,7 +116,7 @@ def define(node: ast.stmt, *, lazy: bool) -> Definition:
     names = Names(lazy_annotations=lazy)
     names.visit(node)
     own, docs = hashes([node])
-    kind = kind_of(node)
+    kind = _kind_of(node)
     binds = tuple(names.binds)
     return Definition(
         name=label(node, kind, binds),
@@ -124,7 +126,7 @@ def define(node: ast.stmt, *, lazy: bool) -> Definition:
         mentions=frozenset(names.uses | names.mentions),
         own=own,
         docs=docs,
-        line=first_line(node),
+        line=_first_line(node),
         end_line=node.end_lineno or node.lineno,
         nodes=(node,),
     )
@@ -133,7 +135,8 @@ def define(node: ast.stmt, *, lazy: bool) -> Definition:
 def define_annotations(annotated: Sequence[ast.AnnAssign], *, lazy: bool) -> Definition:
     """All annotations of module variables as one definition, which binds what Python keeps them in."""
     nodes = tuple(
-        ast.copy_location(ast.AnnAssign(target=a.target, annotation=a.annotation, value=None, simple=a.simple), a) for a in annotated
+        ast.copy_location(ast.AnnAssign(target=a.target, annotation=a.annotation, value=None, simple=a.simple), a)
+        for a in annotated
     )
     names = Names(lazy_annotations=lazy)
     for node in nodes:
@@ -153,7 +156,7 @@ def define_annotations(annotated: Sequence[ast.AnnAssign], *, lazy: bool) -> Def
     )
 
 
-def kind_of(node: ast.stmt) -> Kind:
+def _kind_of(node: ast.stmt) -> Kind:
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             return "function"
@@ -175,178 +178,12 @@ def label(node: ast.stmt, kind: Kind, binds: Sequence[str]) -> str:
     return text if len(text) <= LABEL_WIDTH else text[: LABEL_WIDTH - 1] + "…"
 
 
-def first_line(node: ast.stmt) -> int:
+def _first_line(node: ast.stmt) -> int:
     decorators = node.decorator_list if isinstance(node, ScopeNode) else []
     return min([node.lineno, *(d.lineno for d in decorators)])
 
 
-class Names(ast.NodeVisitor):
-    """Collects what a statement binds in its module, uses while it runs, and only mentions."""
-
-    def __init__(self, *, lazy_annotations: bool) -> None:
-        self.binds: dict[str, None] = {}
-        self.uses: set[str] = set()
-        self.mentions: set[str] = set()
-        self.lazy_annotations = lazy_annotations
-        self.in_class = 0
-
-    def bind(self, name: str) -> None:
-        if not self.in_class:
-            self.binds.setdefault(name)
-
-    def visit_Name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Load):
-            self.uses.add(node.id)
-        else:
-            self.bind(node.id)
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        if isinstance(node.target, ast.Name):
-            self.uses.add(node.target.id)
-        self.generic_visit(node)
-
-    def visit_Delete(self, node: ast.Delete) -> None:
-        self.uses.update(target.id for target in node.targets if isinstance(target, ast.Name))
-        self.generic_visit(node)
-
-    def visit_Import(self, node: ast.Import) -> None:
-        for alias in node.names:
-            self.bind(alias.asname or alias.name.partition(".")[0])
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        for alias in node.names:
-            if alias.name != "*":
-                self.bind(alias.asname or alias.name)
-
-    def visit_MatchAs(self, node: ast.MatchAs) -> None:
-        if node.name is not None:
-            self.bind(node.name)
-        self.generic_visit(node)
-
-    def visit_MatchStar(self, node: ast.MatchStar) -> None:
-        if node.name is not None:
-            self.bind(node.name)
-
-    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
-        if node.rest is not None:
-            self.bind(node.rest)
-        self.generic_visit(node)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        self.visit(node.target)
-        self.annotation(node.annotation)
-        if node.value is not None:
-            self.visit(node.value)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        self.bind(node.name)
-        for part in [*node.decorator_list, *node.bases, *node.keywords]:
-            self.visit(part)
-        self.in_class += 1
-        for statement in node.body:
-            self.visit(statement)
-        self.in_class -= 1
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self.function(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        self.function(node)
-
-    def visit_Lambda(self, node: ast.Lambda) -> None:
-        self.arguments(node.args)
-        self.mention([node.body])
-
-    def visit_ListComp(self, node: ast.ListComp) -> None:
-        self.comprehension(node.generators, [node.elt])
-
-    def visit_SetComp(self, node: ast.SetComp) -> None:
-        self.comprehension(node.generators, [node.elt])
-
-    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> None:
-        self.comprehension(node.generators, [node.elt])
-
-    def visit_DictComp(self, node: ast.DictComp) -> None:
-        self.comprehension(node.generators, [node.key, node.value])
-
-    def comprehension(self, generators: Sequence[ast.comprehension], results: Sequence[ast.expr]) -> None:
-        """Its parts run at once; its loop variables are its own, but `:=` binds outside."""
-        inner = Names(lazy_annotations=self.lazy_annotations)
-        for part in [*generators, *results]:
-            inner.visit(part)
-        own = {name.id for g in generators for name in ast.walk(g.target) if isinstance(name, ast.Name)}
-        self.uses |= inner.uses - own
-        self.mentions |= inner.mentions
-        for name in inner.binds:
-            if name not in own:
-                self.bind(name)
-
-    def function(self, node: FunctionNode) -> None:
-        self.bind(node.name)
-        for decorator in node.decorator_list:
-            self.visit(decorator)
-        self.arguments(node.args)
-        if node.returns is not None:
-            self.annotation(node.returns)
-        self.mention(node.body)
-
-    def arguments(self, args: ast.arguments) -> None:
-        for default in [*args.defaults, *(d for d in args.kw_defaults if d is not None)]:
-            self.visit(default)
-        every = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
-        for argument in every:
-            if argument is not None and argument.annotation is not None:
-                self.annotation(argument.annotation)
-
-    def annotation(self, node: ast.expr) -> None:
-        if self.lazy_annotations:
-            self.mention([node])
-        else:
-            self.visit(node)
-
-    def mention(self, nodes: Iterable[ast.AST]) -> None:
-        for root in nodes:
-            self.mentions.update(n.id for n in ast.walk(root) if isinstance(n, ast.Name))
-
-
-# -- hashes ----------------------------------------------------------------------------------------
-
-
-def hashes(nodes: Iterable[ast.stmt]) -> tuple[str, str]:
-    """The hash of statements without positions and docstrings, and the hash of their docstrings."""
-    own, docs = sha256(), sha256()
-
-    def feed(value: object) -> None:
-        match value:
-            case ast.AST():
-                feed_node(value)
-            case list():
-                own.update(b"[")
-                for item in value:
-                    feed(item)
-                own.update(b"]")
-            case _:
-                own.update(f"{type(value).__name__}:{value!r};".encode(errors="backslashreplace"))
-
-    def feed_node(node: ast.AST) -> None:
-        # Written here and not left to ast.dump: its text differs between Python versions, and with it every vsn.
-        own.update(f"({type(node).__name__} ".encode())
-        docstring = ast.get_docstring(node, clean=False) if isinstance(node, ScopeNode) else None
-        for name, value in ast.iter_fields(node):
-            if value is None or value == [] or name == "ctx":
-                continue
-            own.update(f"{name}=".encode())
-            feed(value[1:] if name == "body" and docstring is not None else value)
-        own.update(b")")
-        if isinstance(node, ScopeNode):
-            docs.update(f"{node.name}:{docstring!r};".encode(errors="backslashreplace"))
-
-    for node in nodes:
-        feed(node)
-    return own.hexdigest(), docs.hexdigest()
-
-
-def with_unique_names(found: Iterable[Definition]) -> list[Definition]:
+def _with_unique_names(found: Iterable[Definition]) -> list[Definition]:
     seen: dict[str, int] = {}
     unique: list[Definition] = []
     for definition in found:
@@ -355,16 +192,19 @@ def with_unique_names(found: Iterable[Definition]) -> list[Definition]:
     return unique
 
 
-def with_fingerprints(found: Sequence[Definition]) -> tuple[Definition, ...]:
+def _with_fingerprints(found: Sequence[Definition]) -> tuple[Definition, ...]:
     table = binders(found)
     triggered = [replace(definition, triggers=triggers(definition, table)) for definition in found]
-    table = binders(triggered)
-    return tuple(replace(definition, fingerprint=fingerprint(definition, table)) for definition in triggered)
+    flow = reaching(triggered)
+    return tuple(replace(d, fingerprint=fingerprint(index, triggered, flow)) for index, d in enumerate(triggered))
 
 
 def triggers(definition: Definition, table: Mapping[str, Sequence[Definition]]) -> frozenset[str]:
     """What makes *definition* run again. A value may come out of calls, so for it bodies count too."""
     names = set(definition.uses)
+    if definition.kind == "statement":
+        # It may leave a name as it was: `if …: x = 1`.
+        names.update(definition.binds)
     if definition.kind == "assignment":
         todo = list(names)
         while todo:
@@ -376,17 +216,31 @@ def triggers(definition: Definition, table: Mapping[str, Sequence[Definition]]) 
     return frozenset(names)
 
 
-def fingerprint(definition: Definition, table: Mapping[str, Sequence[Definition]]) -> str:
-    names = set(definition.triggers)
-    todo = list(names)
+def reaching(found: Sequence[Definition]) -> list[dict[str, int | None]]:
+    """For each definition, which one has given each of its triggers its value: the last to bind it before.
+
+    None: it is bound later only. A name that the module never binds is left out.
+    """
+    bound = {name for definition in found for name in definition.binds}
+    last: dict[str, int] = {}
+    flow: list[dict[str, int | None]] = []
+    for index, definition in enumerate(found):
+        flow.append({name: last.get(name) for name in definition.triggers & bound})
+        last.update(dict.fromkeys(definition.binds, index))
+    return flow
+
+
+def fingerprint(index: int, found: Sequence[Definition], flow: Sequence[Mapping[str, int | None]]) -> str:
+    """The hash of a definition and, followed to the end, of those that give it its values."""
+    edges: set[tuple[str, str]] = set()
+    todo, seen = [index], {index}
     while todo:
-        for used in table.get(todo.pop(), ()):
-            more = used.triggers - names
-            names |= more
-            todo += more
-    digest = sha256(definition.own.encode())
-    for name in sorted(names & table.keys()):
-        digest.update(f";{name}=".encode())
-        for used in table[name]:
-            digest.update(used.own.encode())
+        for name, source in flow[todo.pop()].items():
+            edges.add((name, "" if source is None else found[source].own))
+            if source is not None and source not in seen:
+                seen.add(source)
+                todo.append(source)
+    digest = sha256(found[index].own.encode())
+    for name, own in sorted(edges):
+        digest.update(f";{name}={own}".encode())
     return digest.hexdigest()

@@ -50,7 +50,9 @@ def rebind(name: str, old: Mapping[str, object], new: Mapping[str, object], jour
     """
     found = list(bindings(name, old))
     for binding in found:
-        journal.set_item(vars(binding.dependent), binding.name, new[binding.exported], f"{binding.dependent.__name__}.{binding.name}")
+        journal.set_item(
+            vars(binding.dependent), binding.name, new[binding.exported], f"{binding.dependent.__name__}.{binding.name}"
+        )
     return tuple(f"{b.dependent.__name__}.{b.name}" for b in found)
 
 

@@ -31,8 +31,9 @@ def twin(function: FunctionType, namespace: dict[str, Any], code: CodeType) -> F
     made.__module__ = function.__module__
     made.__doc__ = function.__doc__
     copy_annotations(function, made)
+    generic: Any = made
     if hasattr(function, "__type_params__"):
-        made.__type_params__ = function.__type_params__
+        generic.__type_params__ = function.__type_params__
     made.__dict__ = function.__dict__
     return made
 
@@ -46,7 +47,9 @@ def copy_annotations(function: FunctionType, made: FunctionType) -> None:
         made.__annotations__ = function.__annotations__
 
 
-def moves(functions: Iterable[FunctionType], old: Version, new: Version, home: str | None) -> list[tuple[FunctionType, CodeType]]:
+def moves(
+    functions: Iterable[FunctionType], old: Version, new: Version, home: str | None
+) -> list[tuple[FunctionType, CodeType]]:
     """The code that the live *functions* of *old* get when *new* is installed.
 
     What did not change gets the lines of *new*. What did is filed under the name of the *old* version, if it was filed

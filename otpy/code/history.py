@@ -1,7 +1,7 @@
 """Which versions of which modules this interpreter has had: in memory, with limits.
 
-One `History` per module: its versions, oldest first, the current one last. Going back to an older version is loading its
-source again, as a further version.
+One `History` per module: its versions, oldest first, the current one last. Going back to an older version is loading
+its source again, as a further version.
 """
 
 from __future__ import annotations

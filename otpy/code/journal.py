@@ -25,7 +25,7 @@ class Step(NamedTuple):
 
 @final
 class Journal:
-    """The inverses of all that was done, in order. One transaction has one journal; it is used by one thread at a time."""
+    """The inverses of all that was done, in order. One transaction has one journal, used by one thread at a time."""
 
     def __init__(self) -> None:
         self._steps: list[Step] = []

@@ -23,7 +23,7 @@ from otpy.code.functions import apply_moves, functions_of, moves, twin
 from otpy.code.history import histories
 from otpy.code.journal import Journal, reorder
 from otpy.code.scratch import Scratch, is_from_text, run
-from otpy.code.sources import pin, refiled, show
+from otpy.code.sources import pin, refiled, show, version_filename
 from otpy.code.version import Version, read_version
 from otpy.code.visibility import attach
 from otpy.errors import LoadFailed
@@ -55,7 +55,11 @@ def prepare(name: str, source: str, *, path: str | None = None) -> LoadedVersion
 def refuse_foreign(name: str, live: ModuleType | None) -> None:
     """A module that is built in, or compiled from another language, has no Python source to take the place of."""
     spec = getattr(live, "__spec__", None)
-    if live is not None and spec is not None and (spec.origin in ("built-in", "frozen") or str(spec.origin).endswith((".so", ".pyd"))):
+    if (
+        live is not None
+        and spec is not None
+        and (spec.origin in ("built-in", "frozen") or str(spec.origin).endswith((".so", ".pyd")))
+    ):
         raise LoadFailed(name, ImportError(f"{name} is not made of Python source; it cannot be replaced"))
 
 
@@ -82,13 +86,18 @@ class LoadedVersion:
         self.code_moves = []
         self.exchanges = Exchanges()
         if self.live is None:
-            self.code_moves = [(f, self.at_home(f.__code__)) for f in functions_of(self.scratch.namespace)]
+            self.code_moves = [(f, self._at_home(f.__code__)) for f in functions_of(self.scratch.namespace)]
             return
+        alive = functions_of(vars(self.live))
         if self.previous is not None:
-            self.code_moves = moves(functions_of(vars(self.live)), self.previous, self.version, self.home)
+            self.code_moves = moves(alive, self.previous, self.version, self.home)
+        elif self.home is not None:
+            # No text is better than that of another version.
+            unknown = version_filename(self.name, 0)
+            self.code_moves = [(f, refiled(f.__code__, unknown, only=self.home)) for f in alive]
         namespace = vars(self.live)
         made = functions_of(self.scratch.namespace)
-        self.exchanges = plan(((f, twin(f, namespace, self.at_home(f.__code__))) for f in made), not_in=[made])
+        self.exchanges = plan(((f, twin(f, namespace, self._at_home(f.__code__))) for f in made), not_in=[made])
 
     # -- what it means -------------------------------------------------------------------------------
 
@@ -105,7 +114,7 @@ class LoadedVersion:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What an operator should know before this is installed."""
-        return tuple(self.find_warnings())
+        return tuple(self._find_warnings())
 
     @property
     def replaced(self) -> dict[str, tuple[Any, Any]]:
@@ -136,15 +145,16 @@ class LoadedVersion:
                 pair_classes(old, None, table)
         return table
 
-    def find_warnings(self) -> Iterator[str]:
+    def _find_warnings(self) -> Iterator[str]:
         if self.live is not None and self.previous is None:
-            yield f"the source that {self.name} runs on is not known (edited since it was imported?): all of it is loaded anew"
+            yield f"the source of {self.name} is not known (edited since it was imported?): all of it is loaded anew"
         for name in self.kept:
             yield f"{name} keeps its value, although what it was made from has changed"
         for binding in bindings(self.name, self.removed):
-            yield f"{binding.dependent.__name__}.{binding.name} was imported from {self.name}, where {binding.exported} is gone"
+            holder = f"{binding.dependent.__name__}.{binding.name}"
+            yield f"{holder} was imported from {self.name}, where {binding.exported} is gone"
         for holder in sorted(set(self.exchanges.stuck)):
-            yield f"{holder} holds new code of {self.name} that it does not let go: that code will not see later changes"
+            yield f"{holder} holds new code of {self.name} and does not let it go: it will not see later changes"
 
     # -- doing it ------------------------------------------------------------------------------------
 
@@ -158,7 +168,7 @@ class LoadedVersion:
             attach(module, self.name, journal)
         else:
             module = self.live
-            self.install_into(module, journal)
+            self._install_into(module, journal)
         if self.previous is not None and histories.current(self.name) is None:
             histories.push(self.previous, journal)
         histories.push(self.version, journal)
@@ -166,7 +176,7 @@ class LoadedVersion:
             pin(self.home, self.version.source, journal)
         return module
 
-    def install_into(self, live: ModuleType, journal: Journal) -> None:
+    def _install_into(self, live: ModuleType, journal: Journal) -> None:
         """Change the namespace of *live*, and what depends on it."""
         namespace = vars(live)
         old = {name: was for name, (was, _) in self.replaced.items()}
@@ -191,7 +201,7 @@ class LoadedVersion:
         self.preparation.undo()
         histories.retire(self.version)
 
-    def at_home(self, code: CodeType) -> CodeType:
+    def _at_home(self, code: CodeType) -> CodeType:
         """*code* under the name that it has once installed."""
         return code if self.home is None else refiled(code, self.home, only=self.version.filename)
 

@@ -14,13 +14,13 @@ statement would run:
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
 
+from otpy.code.agenda import Agenda
 from otpy.code.compiler import compile_statements
 from otpy.code.definitions import ANNOTATION_NAMES, Definition, binders
 from otpy.code.journal import MISSING, Journal
@@ -29,7 +29,16 @@ from otpy.code.version import Version
 from otpy.code.visibility import visible
 from otpy.errors import LoadFailed
 
-IDENTITY: Final = ("__name__", "__file__", "__package__", "__spec__", "__loader__", "__path__", "__cached__", "__builtins__")
+IDENTITY: Final = (
+    "__name__",
+    "__file__",
+    "__package__",
+    "__spec__",
+    "__loader__",
+    "__path__",
+    "__cached__",
+    "__builtins__",
+)
 MACHINERY: Final = frozenset({*IDENTITY, *ANNOTATION_NAMES, "__doc__"})
 
 
@@ -45,6 +54,7 @@ class Scratch:
 
     @property
     def namespace(self) -> dict[str, Any]:
+        """The names and values."""
         return vars(self.module)
 
 
@@ -60,8 +70,8 @@ def run(version: Version, previous: Version | None, live: ModuleType | None, jou
     runner = Runner(version, previous, world, scratch)
     try:
         with visible(scratch.module, live, journal):
-            for definition in version.definitions:
-                runner.take(definition)
+            for index, definition in enumerate(version.definitions):
+                runner.take(index, definition)
     except (Exception, SystemExit) as error:
         raise LoadFailed(version.name, error) from error
     return scratch
@@ -80,7 +90,8 @@ def blank_module(version: Version, live: ModuleType | None) -> ModuleType:
     module.__loader__ = loader
     module.__spec__ = ModuleSpec(version.name, loader, origin=version.filename)
     module.__file__ = version.path or version.filename
-    module.__package__ = version.name.rpartition(".")[0]
+    if live is None:
+        module.__package__ = version.name.rpartition(".")[0]
     return module
 
 
@@ -89,7 +100,7 @@ def is_from_text(live: ModuleType) -> bool:
     return isinstance(live.__loader__, SourceLoader) or getattr(live, "__file__", None) is None
 
 
-class SourceLoader:
+class SourceLoader(Loader):
     """The loader of modules that were made from text: tools ask it for the source."""
 
     def __init__(self, source: str) -> None:
@@ -116,36 +127,46 @@ class Runner:
         self.scratch = scratch
         self.namespace = scratch.namespace
         old = previous.definitions if previous else ()
-        old_binders = binders(old)
-        self.old_values = {n: ds[0] for n, ds in old_binders.items() if len(ds) == 1 and ds[0].binds == (n,)}
-        new_names = set(binders(version.definitions))
-        old_names = set(old_binders)
+        self.agenda = Agenda(version.definitions, old)
+        self.dirty: set[tuple[int | None, str]] = set()
+        """Statement and name: it has given the name something else than before."""
+        old_names, new_names = set(binders(old)), set(binders(version.definitions))
         scratch.changed |= old_names - new_names - set(IDENTITY)
         # What no definition binds has been put there at run time: submodules, patches. It is part of the world.
         self.namespace.update({n: v for n, v in live.items() if n not in old_names | new_names | MACHINERY})
-        self.edited = set(edited(version.definitions, old))
-        self.forced = set(forced(version.definitions, self.edited))
 
-    def take(self, definition: Definition) -> None:
+    def take(self, index: int, definition: Definition) -> None:
         """Run *definition* if it has to, else take over what the live module has."""
-        if definition.name in self.edited:
-            keep = self.is_state(definition)
-        elif definition.triggers & self.scratch.changed:
+        is_edited = index in self.agenda.edited
+        if is_edited:
+            keep = self.is_state(index, definition)
+        elif self.is_triggered(index, definition):
             keep = not self.may_run_again(definition)
+        elif index in self.agenda.needed:
+            # It gives what it gave before, to someone else: that is no reason for others to run.
+            self.execute(definition)
+            return
         else:
-            keep = definition.name not in self.forced
-            if keep:
-                self.take_over(definition)
-                return
+            self.take_over(index, definition)
+            return
         if keep:
-            self.take_over(definition)
-            if definition.name in self.edited or definition.uses & self.scratch.changed:
+            self.take_over(index, definition)
+            if is_edited or definition.uses & self.scratch.changed:
                 self.scratch.kept.append(definition.name)
         else:
-            self.execute(definition)
+            self.dirty.update((index, name) for name in self.execute(definition))
 
-    def execute(self, definition: Definition) -> None:
-        """Run the statement, then see which names have become something else."""
+    def is_triggered(self, index: int, definition: Definition) -> bool:
+        """Whether a name that *definition* looks up has become something else, or comes from another statement."""
+        sources = self.agenda.flow[index]
+        return (
+            index in self.agenda.rewired
+            or any((source, name) in self.dirty for name, source in sources.items())
+            or not self.scratch.changed.isdisjoint(definition.triggers - sources.keys())
+        )
+
+    def execute(self, definition: Definition) -> set[str]:
+        """Run the statement; returns which of its names have become something else."""
         if definition.kind == "annotations":
             for name in ANNOTATION_NAMES:
                 self.namespace.pop(name, None)
@@ -155,59 +176,40 @@ class Runner:
         # Beside what it is seen to bind, a statement may bind more: `from x import *`, `globals()["y"] = 1`.
         more = {n for n, v in self.namespace.items() if n not in MACHINERY and before.get(n, MISSING) is not v}
         for name in more.union(definition.binds):
-            new, old = self.namespace.get(name, MISSING), self.live.get(name, MISSING)
-            if new is not old and same_plain(new, old):
-                self.namespace[name] = old
-            elif new is not old:
-                self.scratch.changed.add(name)
+            if same_plain(self.namespace.get(name, MISSING), self.live.get(name, MISSING)):
+                self.namespace[name] = self.live[name]
+            self.note(name)
+        return {
+            name for name in definition.binds if name in self.scratch.changed or not self.agenda.binds_alone(definition)
+        }
 
-    def take_over(self, definition: Definition) -> None:
+    def take_over(self, index: int, definition: Definition) -> None:
         """What the live module has stays: the very same objects."""
         for name in definition.binds:
-            if name in self.live:
+            if name in self.live and self.agenda.live_value_is_of(index, name):
                 self.namespace[name] = self.live[name]
+                self.note(name)
 
-    def is_state(self, definition: Definition) -> bool:
+    def note(self, name: str) -> None:
+        """Whether *name* stands, at this point, for what the live module has."""
+        if self.namespace.get(name, MISSING) is self.live.get(name, MISSING):
+            self.scratch.changed.discard(name)
+        else:
+            self.scratch.changed.add(name)
+
+    def is_state(self, index: int, definition: Definition) -> bool:
         """Whether the value of an edited assignment is no longer what the old text gave it."""
-        name = definition.binds[0] if len(definition.binds) == 1 else None
-        old = self.old_values.get(name) if name is not None else None
-        return old is not None and name in self.live and is_literal_state(old.nodes[0], self.live[name])
+        old = self.agenda.sole_old_binder(index)
+        return (
+            old is not None
+            and definition.binds[0] in self.live
+            and is_literal_state(old.nodes[0], self.live[definition.binds[0]])
+        )
 
     def may_run_again(self, definition: Definition) -> bool:
         """Whether an unedited statement may be run again without losing what a program has made of its values."""
-        if definition.kind != "assignment":
+        if definition.kind != "assignment" or not self.agenda.binds_alone(definition):
             return True
         replaced = {id(self.live[name]) for name in self.scratch.changed if name in self.live}
         values = [self.live[name] for name in definition.binds if name in self.live]
         return all(is_derived(value) or holds_any(value, replaced) for value in values)
-
-
-def edited(new: tuple[Definition, ...], old: tuple[Definition, ...]) -> Iterator[str]:
-    """The names of the definitions whose text is not in the old version."""
-    known = Counter((d.own, d.binds) for d in old)
-    for definition in new:
-        key = (definition.own, definition.binds)
-        known[key] -= 1
-        if known[key] < 0:
-            yield definition.name
-
-
-def forced(found: tuple[Definition, ...], edited_names: set[str]) -> Iterator[str]:
-    """Definitions to run because one that runs needs a value that a later statement has overwritten since.
-
-    `X = []` has to run before an edited `X += [1]`: what the live module calls X is the outcome of both.
-    """
-    table = binders(found)
-    place = {definition.name: index for index, definition in enumerate(found)}
-    todo = [definition for definition in found if definition.name in edited_names]
-    seen = set(edited_names)
-    while todo:
-        definition = todo.pop()
-        for name in definition.uses:
-            users = table.get(name, [])
-            if users and place[users[-1].name] >= place[definition.name]:
-                for earlier in users:
-                    if place[earlier.name] < place[definition.name] and earlier.name not in seen:
-                        seen.add(earlier.name)
-                        todo.append(earlier)
-                        yield earlier.name

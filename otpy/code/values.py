@@ -1,4 +1,4 @@
-"""Judging the values that module variables have: plain, derived from definitions, or state of a running program. Pure."""
+"""Judging the values of module variables: plain, derived from definitions, or state of a running program. Pure."""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ class ImportNotes:
         self.thread = get_ident()
         self.names: list[str] = []
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """Note *fullname* if this thread asks, and leave finding it to the others."""
         if get_ident() == self.thread and fullname not in sys.modules:
             self.names.append(fullname)

@@ -1,435 +1,284 @@
-"""otpy's processes as pykka's actors, in both directions.
+"""`otpy.Actor`: pykka's actor on otpy's runtime.
 
-`otpy.Actor` is a drop-in for `pykka.ThreadingActor`: the same methods are called in the same order, on otpy's
-scheduler. For every other process `ProcessRef` is pykka's ActorRef: `ask` is a call, `tell` a cast, `stop` a stop.
-`ActorFuture.get` parks the process that waits, not its thread.
+A drop-in for `pykka.ThreadingActor`. The same hooks run in the same order, handed the same messages, with the same
+log; what runs them is a process, which can be linked, monitored, named, supervised and upgraded.
 
-Source: pykka _actor.py, `Actor._actor_loop`; _threading.py, `ThreadingFuture`.
+Source: pykka _actor.py, `Actor._actor_loop`.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import sys
-import threading
-import uuid
-import weakref
-from collections import deque
-from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from functools import partial
+from types import TracebackType
+from typing import Any, ClassVar, Literal, NoReturn, Self, cast
 
 import pykka
 from greenlet import GreenletExit
-from pykka import ActorDeadError, ActorRef, ActorRegistry, Future
-from pykka.messages import _ActorStop
+from pykka import ActorRegistry, Future
 
-from otpy.errors import CallTimeout
-from otpy.kernel.calls import Call, Cast, Failed, pause, wait_on
-from otpy.kernel.clock import FOREVER
-from otpy.kernel.here import current, here, waiting
+from otpy.errors import AlreadyRegistered, AlreadyStarted, InitStopped, NotRunning, ServerExited, SystemRequestError
+from otpy.kernel import events, plain_futures, signals
+from otpy.kernel.calls import Call, Cast, Failed, SystemCall, wait_for_answer
+from otpy.kernel.carriers import FunctionProcess, ProcessActor, ThreadOutside
+from otpy.kernel.envelopes import ActorStop, CallParcel, Parcel, take_envelope
+from otpy.kernel.futures import ActorFuture
+from otpy.kernel.here import current, leave, waiting
+from otpy.kernel.messages import Exit, StopServer
+from otpy.kernel.pid import Pid
 from otpy.kernel.process import Process, Unwound
-from otpy.kernel.reasons import Crash, ExitProcess, Normal, Reason
+from otpy.kernel.reasons import ExitProcess, Normal, Reason, is_abnormal, reason_of
+from otpy.kernel.refs import ProcessRef
+from otpy.kernel.reports import report_crash
+from otpy.kernel.table import table
 
-if TYPE_CHECKING:
-    from pykka._envelope import Envelope
-    from pykka._types import OptExcInfo
+__all__ = [
+    "Actor",
+    "ActorFuture",
+    "FunctionProcess",
+    "ProcessActor",
+    "ProcessRef",
+    "ThreadOutside",
+    "take_envelope",
+]
 
-T = TypeVar("T")
 log = logging.getLogger("pykka")
-
-
-# -- futures ---------------------------------------------------------------------------------------
-
-
-class ActorFuture(Future[T]):
-    """A pykka future whose `get` parks the waiting process. Outside a process it blocks the thread."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._chance = [True]  # popped by the one who sets: a second set finds nothing
-        self._outcome: tuple[Any, OptExcInfo | None] | None = None
-        self._waiting: deque[Call] = deque()
-
-    def get(self, *, timeout: float | None = None) -> Any:
-        """See pykka.Future.get."""
-        try:
-            return super().get(timeout=timeout)
-        except NotImplementedError:
-            pass
-        if self._outcome is None:
-            self._wait(timeout)
-        assert self._outcome is not None
-        value, exc_info = self._outcome
-        if exc_info is None:
-            return value
-        error = exc_info[1]
-        if error is None:
-            assert exc_info[0] is not None
-            error = exc_info[0]()
-        raise error.with_traceback(exc_info[2])
-
-    def _wait(self, timeout: float | None) -> None:
-        me = waiting()
-        ticket = pause(me)
-        self._waiting.append(ticket)
-        if self._outcome is not None:
-            return
-        me.deadline = FOREVER if timeout is None else me.runtime.clock.now() + timeout
-        try:
-            wait_on(ticket, me, timeout)
-        except CallTimeout:
-            msg = f"{timeout} seconds"
-            raise pykka.Timeout(msg) from None
-        me.deadline = FOREVER
-
-    def set(self, value: Any | None = None) -> None:
-        """See pykka.Future.set."""
-        self._settle(value, None)
-
-    def set_exception(self, exc_info: OptExcInfo | None = None) -> None:
-        """See pykka.Future.set_exception."""
-        self._settle(None, exc_info if exc_info is not None else sys.exc_info())
-
-    def _settle(self, value: Any, exc_info: OptExcInfo | None) -> None:
-        if self._get_hook is not None:
-            raise queue.Full
-        try:
-            self._chance.pop()
-        except IndexError:
-            raise queue.Full from None
-        self._outcome = (value, exc_info)
-        while self._waiting:
-            self._waiting.popleft().put(None)
-
-    def set_get_hook(self, func: Callable[[float | None], T]) -> None:
-        """See pykka.Future.set_get_hook."""
-        if self._outcome is not None:
-            raise queue.Full
-        super().set_get_hook(func)
-
-    def __await__(self) -> Generator[Any, None, T]:
-        """Await the value on an event loop without blocking it."""
-        import asyncio  # noqa: PLC0415 - only who awaits needs it
-
-        from otpy.kernel.aio import FutureWaiter  # noqa: PLC0415
-
-        if self._get_hook is None and self._outcome is None:
-            waiter = FutureWaiter(asyncio.get_running_loop())
-            me = current()
-            self._waiting.append(Call(me, None, me, waiter))
-            if self._outcome is None:
-                yield from waiter.future
-        elif self._get_hook is not None:
-            return cast("T", (yield from asyncio.to_thread(self.get).__await__()))
-        return cast("T", self.get())
-
-    __iter__ = __await__
-
-
-class FutureAnswer:
-    """Hands the answer of a Call on to a pykka future. See process.Waiter."""
-
-    def __init__(self, future: Future[Any]) -> None:
-        self._future = future
-        self.call: Call | None = None
-        self.parked = True
-        self.executor: Any = self
-
-    def submit(self, _waiter: object) -> None:
-        """Set the future."""
-        assert self.call is not None
-        answer = self.call.answer
-        if type(answer) is Failed:
-            self._future.set_exception((type(answer.error), answer.error, answer.error.__traceback__))
-        else:
-            self._future.set(answer)
-
-
-def open_envelope(process: Process, envelope: Envelope[Any]) -> Any:
-    """Return the message that *process* is to find for what pykka's ActorRef sends."""
-    if isinstance(process.actor, Actor):
-        return Parcel(envelope.message, envelope.reply_to, process)
-    message = StopRequest() if isinstance(envelope.message, _ActorStop) else envelope.message
-    if envelope.reply_to is None:
-        return message if isinstance(message, StopRequest) else Cast(message)
-    answer = FutureAnswer(envelope.reply_to)
-    answer.call = Call(current(), message, process, answer)
-    return answer.call
-
-
-class StopRequest:
-    """pykka's order to stop, as a request to a process of otpy."""
-
-
-# -- references ------------------------------------------------------------------------------------
-
-
-class ProcessRef(ActorRef[Any]):
-    """pykka's reference of a process that is no pykka actor at heart: a GenServer, a supervisor, a function."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self._actor_weakref = weakref.ref(process.actor) if process.actor is not None else _nobody
-        self.actor_class = type(process.actor)
-        self.actor_inbox = process
-        self.actor_urn = uuid.uuid4().urn
-        self.actor_stopped = cast("threading.Event", Stopped(process))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ProcessRef) and other._process is self._process
-
-    def __hash__(self) -> int:
-        return hash(self._process)
-
-
-def _nobody() -> None:
-    return None
-
-
-class Stopped:
-    """Looks like the threading.Event that pykka keeps for each actor, without costing one."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-
-    def is_set(self) -> bool:
-        """Whether the process has ended."""
-        return self._process.exit_reason is not None
-
-    def set(self) -> None:
-        """Do nothing: only the end of the process sets it."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the end of the process, *timeout* seconds or for ever."""
-        from otpy.kernel.primitives import demonitor, monitor, receive  # noqa: PLC0415 - above this module
-
-        ref = monitor(self._process)
-        try:
-            receive(lambda message: getattr(message, "ref", None) is ref, timeout=timeout)
-        except TimeoutError:
-            demonitor(ref, flush=True)
-        return self.is_set()
-
-
-# -- actors ----------------------------------------------------------------------------------------
-
-
-class ProcessActor(pykka.Actor):
-    """The pykka half of a process of otpy: carries the behaviour, holds no state of its own."""
-
-    __slots__ = ("actor_inbox",)
-
-    supervises = False
-
-    def __init__(self) -> None:
-        """Make the actor. Its inbox, the process, is set by who starts it."""
-
-    @property
-    def _process(self) -> Process:
-        return cast("Process", self.actor_inbox)
-
-    @property
-    def actor_ref(self) -> ActorRef[Any]:
-        """See pykka.Actor.actor_ref."""
-        return self._process.ref
-
-    @property
-    def actor_urn(self) -> str:  # type: ignore[override]
-        """See pykka.Actor.actor_urn."""
-        return self._process.ref.actor_urn
-
-    @property
-    def actor_stopped(self) -> threading.Event:  # type: ignore[override]
-        """See pykka.Actor.actor_stopped."""
-        return self._process.ref.actor_stopped
-
-    @staticmethod
-    def _create_actor_inbox() -> Any:
-        msg = "a process of otpy is started with its start or start_link"
-        raise TypeError(msg)
-
-    @staticmethod
-    def _create_future() -> Future[Any]:
-        return ActorFuture()
-
-    def _start_actor_loop(self) -> None:
-        msg = "a process of otpy is started with its start or start_link"
-        raise TypeError(msg)
-
-
-class FunctionProcess(ProcessActor):
-    """A plain process: a function that runs once."""
-
-    __slots__ = ("fn",)
-
-    def __init__(self, fn: Callable[..., Any]) -> None:
-        super().__init__()
-        self.fn = fn
-
-    @property
-    def kind(self) -> object:
-        """What is remembered if the function blocks: its code, which all functions of one `def` or lambda share."""
-        return getattr(self.fn, "__code__", self.fn)
-
-    def run(self, args: tuple[Any, ...]) -> None:
-        """Run the function; the process ends with it."""
-        self.fn(*args)
-        raise ExitProcess(Normal())
-
-
-class ThreadOutside(ProcessActor):
-    """The process of a thread that otpy did not make."""
-
-    __slots__ = ()
-
-    def __init__(self, process: Process) -> None:
-        super().__init__()
-        self.actor_inbox = process
-
-
-class Parcel:
-    """A message to an `otpy.Actor`, with the future that waits for the reply."""
-
-    __slots__ = ("message", "process", "reply_to")
-
-    def __init__(self, message: Any, reply_to: Future[Any] | None, process: Process) -> None:
-        self.message = message
-        self.reply_to = reply_to
-        self.process = process
-
-    def fail(self, _reason: Reason) -> None:
-        """The actor has ended without handling it."""
-        if self.reply_to is None:
-            return
-        if isinstance(self.message, _ActorStop):
-            self.reply_to.set(None)
-            return
-        error = ActorDeadError(f"{self.process.ref} stopped before handling the message")
-        self.reply_to.set_exception((ActorDeadError, error, None))
-
-    def refuse(self) -> None:
-        """The actor had ended before it came."""
-        self.fail(None)
+plain_futures.install()
 
 
 class Actor(pykka.Actor):
     """A drop-in for `pykka.ThreadingActor` on otpy's runtime.
 
-    The same hooks run in the same order: `on_start`, `on_receive` and proxied methods, `on_failure`, `on_stop`. It can
-    be linked, monitored, supervised and upgraded like every process. `runs_on` says where it runs.
+    `on_start`, `on_receive` and the methods called through a proxy, `on_failure` and `on_stop` run as in pykka, and
+    `runs_on` says where: on the "scheduler", or on a "thread" of its own for code that blocks.
+
+    What otpy adds: `ref.pid` is the process. `otpy.call` is an ask, `otpy.cast` and `otpy.send` are tells; Down, Exit
+    and other messages arrive in `on_receive`. The exit reason is `Normal()` after a stop, the reason that `otpy.stop`
+    gave, or `Crash(error)`. As with every process, an exit signal ends it without `on_stop`, unless `on_start` has
+    called `otpy.trap_exit(True)`: then the exit of its parent, such as a supervisor that shuts down, is an order to
+    stop.
     """
 
-    runs_on = "scheduler"
-    supervises = False
+    runs_on: ClassVar[Literal["scheduler", "thread"]] = "scheduler"
+
+    _exit_reason: Reason = Normal()
+    _logged = False  # pykka has logged why it ends
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Refuse a class that could not run as it says."""
+        super().__init_subclass__(**arguments)
+        if cls.runs_on not in {"scheduler", "thread"}:
+            msg = (
+                f'{cls.__qualname__}.runs_on is {cls.runs_on!r}; give "scheduler" or "thread", or write a GenServer '
+                'with runs_on = "asyncio" for async def callbacks'
+            )
+            raise TypeError(msg)
+
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        """See pykka.Actor.__init__: as there, the hooks can count on `actor_ref` and the rest from here on."""
+        process = current().runtime.new_process(self, _handle, self.runs_on)
+        process.scheduled = True  # what comes before the start waits for it
+        ref: ProcessRef[Self] = ProcessRef(process)
+        process.actor_ref = ref
+        self.actor_inbox = process
+        self.actor_urn = ref.actor_urn
+        self.actor_stopped = ref.actor_stopped
+        self._actor_ref = ref
+
+    @property
+    def actor_ref(self) -> ProcessRef[Self]:  # pyright: ignore[reportIncompatibleMethodOverride] - it is pykka's Self
+        """See pykka.Actor.actor_ref."""
+        return cast("ProcessRef[Self]", self._actor_ref)
+
+    # -- starting
+
+    @classmethod
+    def start(  # pyright: ignore[reportIncompatibleMethodOverride] - it is pykka's Self
+        cls, *args: Any, **kwargs: Any
+    ) -> ProcessRef[Self]:
+        """See pykka.Actor.start. `pid` of the reference is the process."""
+        return cast("ProcessRef[Self]", super().start(*args, **kwargs))
+
+    @classmethod
+    def start_link(cls, *args: Any, name: str | None = None, **kwargs: Any) -> Pid:
+        """Start an actor linked with the running process, as a supervisor does; return its pid when `on_start` has.
+
+        *args* and *kwargs* go to the constructor, *name* is registered. Raises AlreadyStarted(pid) if the name is
+        taken, and InitStopped(reason) if `on_start` raised or the actor ended in it.
+        """
+        me = waiting()
+        actor = cls(*args, **kwargs)
+        process = actor._process
+        if name is not None:
+            _claim(process, name)
+        acknowledged = process.serving = Call(me, None, process, me)
+        process.parent = me
+        signals.link(me, process)
+        ActorRegistry.register(actor.actor_ref)
+        actor._start_actor_loop()
+        try:
+            wait_for_answer(acknowledged, None)
+        except ServerExited as exited:
+            raise InitStopped(exited.reason) from None
+        return process
+
+    @classmethod
+    def child_spec(cls, *args: Any, id: Any = None, name: str | None = None, **fields: Any) -> dict[str, Any]:  # noqa: A002 - OTP's name
+        """Return how a supervisor starts this actor with *args*, as a mapping.
+
+        *id* is the class's name unless given; *fields* are other ones of a ChildSpec, such as `restart` and `shutdown`.
+        """
+        start = cls.start_link if name is None else partial(cls.start_link, name=name)
+        return {
+            "id": cls.__name__ if id is None else id,
+            "start": (start, args),
+            "modules": [cls.__module__],
+            **fields,
+        }
 
     @staticmethod
-    def _create_actor_inbox() -> Any:
-        from otpy.kernel.runtime import current_runtime  # noqa: PLC0415 - the runtime is above this module
-
-        return current_runtime().new_process(cast("Any", None), _handle_parcel)
+    def _create_actor_inbox() -> NoReturn:
+        msg = "Actor.__init__ makes the inbox of an otpy.Actor"
+        raise NotImplementedError(msg)
 
     @staticmethod
     def _create_future() -> Future[Any]:
         return ActorFuture()
 
     def _start_actor_loop(self) -> None:
-        process = cast("Process", self.actor_inbox)
-        process.actor = self
-        process.actor_ref = self.actor_ref
-        process.label = process.label or type(self).__name__
-        process.executor = process.runtime.executor(self.runs_on)
-        process.boot = _boot_actor
-        if process.starter is None:
-            process.starter = current()
-        process.runtime.launch(process)
+        process = self._process
+        process.boot = _boot
+        process.starter = current()
+        try:
+            process.runtime.launch(process)
+        except NotRunning:
+            table.discard(process)
+            raise
+
+    # -- the loop
+
+    def _process_boot(self, process: Process) -> None:
+        """Run on_start; a failure ends the actor, as in pykka."""
+        acknowledged: Call | None = process.serving
+        self._actor_loop_setup()
+        if self.actor_stopped.is_set():
+            if process.parent is not None and not process.parent.trapping:
+                signals.unlink(process, process.parent)  # it gets the error, and is spared the exit signal
+            self._process_end(process)
+        if acknowledged is not None:
+            process.serving = None
+            acknowledged.put(True)
+
+    def _process_message(self, process: Process, message: Any) -> None:
+        """Handle one message as pykka's actor loop does, and end the process when the actor has stopped."""
+        parcel = message if isinstance(message, Parcel) else self._parcel(process, message)
+        if parcel is None:
+            return
+        process.serving = parcel
+        try:
+            self._answer(process, parcel)
+        except (Unwound, GreenletExit, SystemExit):
+            raise
+        except ExitProcess as order:
+            if process.fenced:
+                raise
+            self._exit_reason = order.reason
+            self._stop()
+        except BaseException as error:  # noqa: BLE001 - as pykka: whatever else it is ends all actors
+            log.debug("%r in %s. Stopping all actors.", error, self)
+            self._exit_reason, self._logged = reason_of(error), True
+            self._stop()
+            ActorRegistry.stop_all()
+        if self.actor_stopped.is_set():
+            self._process_end(process)
+        process.serving = None
+
+    def _answer(self, process: Process, parcel: Parcel) -> None:
+        """Have the actor handle a message, and answer with what it returns or raises. The end answers a stop."""
+        try:
+            value = self._handle_receive(parcel.message)
+            if process.fenced:
+                leave(process)
+            if not parcel.stops:
+                parcel.succeed(value)
+        except Exception as error:  # pykka hands it to who asked, or fails the actor
+            if process.fenced:
+                leave(process)
+            if parcel.hand_back(error):
+                log.info("Exception returned from %s to caller:", self, exc_info=True)
+            else:
+                self._fail()
+
+    def _fail(self) -> None:
+        """Do with an error that nobody has asked for what pykka does. Called while it is handled."""
+        self._handle_failure(*sys.exc_info())
+        try:
+            self.on_failure(*sys.exc_info())
+        except Exception:  # noqa: BLE001 - as pykka: logged, and the actor stops
+            self._handle_failure(*sys.exc_info())
+
+    def _parcel(self, process: Process, message: Any) -> Parcel | None:
+        """Return a message of otpy as pykka's; None for one that asks for what only a behaviour has."""
+        match message:
+            case SystemCall(request=StopServer(reason, answered)):
+                self._exit_reason = reason
+                if answered:
+                    message.put(None)
+                return CallParcel(process, ActorStop(), message)
+            case SystemCall():
+                msg = f"{process!r} is an otpy.Actor, and otpy.sys serves behaviours; ask it, or use a proxy"
+                message.put(Failed(SystemRequestError(msg)))
+                return None
+            case Call():
+                return CallParcel(process, message.request, message)
+            case Cast():
+                return Parcel(process, message.request, None)
+            case Exit(pid, reason) if pid is process.parent or pid is process.runtime.system:
+                self._exit_reason = reason
+                return Parcel(process, ActorStop(), None)
+            case _:
+                return Parcel(process, message, None)
+
+    # -- the end
+
+    def _handle_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """See pykka.Actor._handle_failure: it logs. The first failure is the reason for which the actor ends."""
+        if exception_value is not None and not is_abnormal(self._exit_reason):
+            self._exit_reason = reason_of(exception_value)
+        self._logged = True
+        super()._handle_failure(exception_type, exception_value, traceback)
+
+    def _process_end(self, process: Process) -> NoReturn:
+        """End the process of an actor that has stopped."""
+        reason = self._exit_reason
+        if not self._logged:
+            report_crash(process, reason)
+        elif is_abnormal(reason) and events.listened("process.crash"):
+            events.emit("process.crash", pid=process, reason=reason, report={})
+        signals.end(process, reason)
+        raise Unwound
+
+    @property
+    def _process(self) -> Process:
+        return cast("Process", self.actor_inbox)
 
 
-def _boot_actor(process: Process) -> None:
-    """Run on_start; a failure ends the actor, as in pykka."""
-    actor: Any = process.actor
-    actor._actor_loop_setup()  # noqa: SLF001 - pykka's way to start
-    _end_if_stopped(actor, Normal())
-
-
-def _handle_parcel(process: Process, parcel: Any) -> None:
-    """Handle one message as pykka's actor loop does, and end the process when the actor has stopped."""
-    actor: Any = process.actor
-    if not isinstance(parcel, Parcel):  # sent with otpy.send or otpy.cast, or a signal
-        parcel = open_message(process, parcel)
-    process.serving = parcel
-    reason: Reason = Normal()
+def _claim(process: Process, name: str) -> None:
     try:
-        response = actor._handle_receive(parcel.message)  # noqa: SLF001
-        if parcel.reply_to is not None:
-            parcel.reply_to.set(response)
-    except Exception as error:  # noqa: BLE001 - pykka hands it to who asked, or fails the actor
-        reason = Crash(error)
-        _failed(actor, parcel)
-    except (ExitProcess, Unwound, GreenletExit, SystemExit):
-        raise
-    except BaseException as error:  # noqa: BLE001 - as pykka: whatever else it is ends all actors
-        log.debug("%r in %s. Stopping all actors.", error, actor)
-        actor._stop()  # noqa: SLF001
-        ActorRegistry.stop_all()
-    process.serving = None
-    _end_if_stopped(actor, reason)
+        signals.register(process, name)
+    except AlreadyRegistered as taken:
+        raise AlreadyStarted(taken.pid) from None
 
 
-def open_message(process: Process, message: Any) -> Parcel:
-    """Return a message of otpy as pykka's: requests wait for what on_receive returns."""
-    if isinstance(message, Call):
-        request = _ActorStop() if isinstance(message.request, StopRequest) else message.request
-        return Parcel(request, CallFuture(message), process)
-    if isinstance(message, Cast):
-        return Parcel(message.request, None, process)
-    if isinstance(message, StopRequest):
-        return Parcel(_ActorStop(), None, process)
-    return Parcel(message, None, process)
+def _boot(process: Process) -> None:
+    process.actor._process_boot(process)
 
 
-class CallFuture(ActorFuture[Any]):
-    """The future of a request made with `otpy.call`: setting it answers the call."""
-
-    def __init__(self, call: Call) -> None:
-        super().__init__()
-        self._call = call
-
-    def _settle(self, value: Any, exc_info: OptExcInfo | None) -> None:
-        super()._settle(value, exc_info)
-        self._call.put(value if exc_info is None or exc_info[1] is None else Failed(exc_info[1]))
-
-
-def _failed(actor: Any, parcel: Parcel) -> None:
-    if parcel.reply_to is not None:
-        log.info("Exception returned from %s to caller:", actor, exc_info=True)
-        parcel.reply_to.set_exception()
-        return
-    actor._handle_failure(*sys.exc_info())  # noqa: SLF001
-    try:
-        actor.on_failure(*sys.exc_info())
-    except Exception:  # noqa: BLE001 - as pykka: logged, and the actor stops
-        actor._handle_failure(*sys.exc_info())  # noqa: SLF001
-
-
-def _end_if_stopped(actor: pykka.Actor, reason: Reason) -> None:
-    if actor.actor_stopped.is_set():
-        raise ExitProcess(reason)
-
-
-# -- pykka's own futures ---------------------------------------------------------------------------
-
-_get_blocking = pykka.ThreadingFuture.get
-
-
-def _get_parking(self: pykka.ThreadingFuture[Any], *, timeout: float | None = None) -> Any:
-    """pykka.ThreadingFuture.get, but parking a process of the scheduler instead of blocking everybody else's thread."""
-    process = here.process
-    if process is None or process.runner is None or not hasattr(process.runner, "pool") or self._result is not None:
-        return _get_blocking(self, timeout=timeout)
-    from otpy.kernel.primitives import blocking  # noqa: PLC0415 - above this module
-
-    return blocking(lambda: _get_blocking(self, timeout=timeout))
-
-
-pykka.ThreadingFuture.get = _get_parking  # type: ignore[method-assign]
+def _handle(process: Process, message: Any) -> None:
+    process.actor._process_message(process, message)

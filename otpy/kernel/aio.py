@@ -106,7 +106,7 @@ class FutureWaiter:
             self.future.set_result(None)
 
 
-async def acall(server: Process, request: Any, timeout: float | None) -> Any:  # noqa: ASYNC109 - see gen.acall
+async def acall(server: Process, request: Any, timeout: float | None) -> Any:
     """Send *request* to *server* and await the answer, *timeout* seconds or for ever, from any event loop."""
     me = current()
     if server is me and not (here.on_loop and slice_task.get() is not asyncio.current_task()):

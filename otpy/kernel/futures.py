@@ -14,7 +14,7 @@ import queue
 import sys
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pykka
 from pykka import Future
@@ -89,9 +89,9 @@ class ActorFuture(Future[T]):
     def __await__(self) -> Generator[Any, None, T]:
         """Await the value on any event loop, without blocking it."""
         if self._get_hook is not None:
-            return (yield from on_helper_thread(self.get).__await__())
+            return cast("T", (yield from on_helper_thread(self.get).__await__()))
         yield from self._settled().__await__()
-        return self.get()  # type: ignore[no-any-return]
+        return cast("T", self.get())
 
     __iter__ = __await__
 

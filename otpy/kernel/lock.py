@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import final
 
 from otpy.errors import CallTimeout
-from otpy.kernel.calls import PENDING, Call, pause, wait_for_answer
+from otpy.kernel.calls import Call, pause, wait_for_answer
 from otpy.kernel.here import waiting
 
 
@@ -62,12 +62,11 @@ class Lock:
             return
 
     def _give_up(self, ticket: Call) -> None:
-        """Leave the queue; if the lock was handed over meanwhile, hand it on."""
+        """Leave the queue. A ticket that is not there any more has been given the lock, so hand it on."""
         try:
             self._queue.remove(ticket)
         except ValueError:
-            if ticket.answer is not PENDING:
-                self.release()
+            self.release()
 
     def __enter__(self) -> None:
         self.acquire()

@@ -28,3 +28,10 @@ class Timeout(msgspec.Struct, frozen=True):
 
 
 TIMEOUT = Timeout()
+
+
+class StopServer(msgspec.Struct, frozen=True):
+    """The order to end with *reason*: the request of `stop`, answered by the end, and of `sys.terminate`, answered at once."""
+
+    reason: Reason
+    answered: bool = False

@@ -42,6 +42,9 @@ Handle: TypeAlias = "Callable[[Process, Any], Any]"
 class Gate(Protocol):
     """What stands between a process that has work and the thread that would run it."""
 
+    one_at_a_time: bool
+    """Whether a slice ends after the boot, or after each message, so that the gate is asked again."""
+
     def admit(self, runner: Runner, process: Process) -> None:
         """Decide what becomes of *process*, taken from the queue by *runner*."""
         ...
@@ -72,6 +75,8 @@ class Unwound(BaseException):
 
 class Running:
     """The bar of a process that somebody runs: an entry in the queue is stale, whoever runs it will look again."""
+
+    one_at_a_time = False
 
     def admit(self, runner: Runner, process: Process) -> None:
         """Leave it alone."""
@@ -220,11 +225,17 @@ class Process(Pid):
         self.mailbox = made if self.mailbox is None else self.mailbox
         return self.mailbox
 
+    def owe(self, request: Any) -> None:
+        """Have *request* (a Call) failed when the process ends before it is answered. As to the second line, see above."""
+        made: set[Any] = set()
+        self.deferred = made if self.deferred is None else self.deferred
+        self.deferred.add(request)
+
     # pykka's ActorInbox: its ActorRef puts envelopes here
 
     def put(self, envelope: Any) -> None:
         """Take an envelope from pykka's ActorRef."""
-        deliver(self, self.runtime.open_envelope(self, envelope))
+        self.runtime.take_envelope(self, envelope)
 
     def get(self) -> Any:
         """Return the next message (used by nobody: the scheduler takes messages itself)."""

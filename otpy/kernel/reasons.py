@@ -61,7 +61,9 @@ _ATOMS = {
 
 
 def check_reason(reason: Reason) -> Reason:
-    """Return *reason*, or raise BadReason for a string that stands for one of OTP's atoms."""
+    """Return *reason*, or raise BadReason for a string that stands for one of OTP's atoms, and for None."""
+    if reason is None:
+        raise BadReason(reason, "Normal()")
     if isinstance(reason, str) and reason in _ATOMS:
         raise BadReason(reason, _ATOMS[reason])
     return reason

@@ -10,6 +10,7 @@ runner then puts `bar` back *before* it clears `scheduled` and looks at the mail
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit
@@ -17,7 +18,7 @@ from greenlet import GreenletExit
 from otpy.kernel.clock import FOREVER
 from otpy.kernel.here import here
 from otpy.kernel.messages import TIMEOUT
-from otpy.kernel.process import RUNNING, Process, Unwound
+from otpy.kernel.process import RUNNING, Process
 from otpy.kernel.reasons import Reason, reason_of
 from otpy.kernel.reports import report_crash
 from otpy.kernel.signals import end
@@ -84,36 +85,31 @@ class Runner:
         if boot is not None:
             process.boot = None
             boot(process)
-            if self.attention:
+            if process.gate is not None and process.gate.one_at_a_time:
                 return
         box = process.mailbox
         if box:
-            until_look = _MESSAGES_PER_LOOK
-            clock = self.runtime.clock
+            handled = 0
             until = 0.0
             while True:
                 process.handle(process, box.popleft())
-                if not box or self.attention:
+                handled += 1
+                if not box or self.attention or (process.gate is not None and process.gate.one_at_a_time):
                     break
-                until_look -= 1
-                if not until_look:
-                    until_look = _MESSAGES_PER_LOOK
-                    now = clock.now()
+                if not handled % _MESSAGES_PER_LOOK:
+                    now = time.monotonic()  # the machine's time: this is about fairness, whatever clock the processes see
                     until = until or now + SLICE_SECONDS
                     if now > until:
                         break
-                    process.reductions += _MESSAGES_PER_LOOK
-            process.reductions += _MESSAGES_PER_LOOK - until_look + 1
+            process.reductions += handled
         elif process.deadline != FOREVER and boot is None and process.deadline <= self.runtime.clock.now():
             process.deadline = FOREVER
             process.handle(process, TIMEOUT)
 
     def _left(self, process: Process, error: BaseException) -> None:
-        """An exception left the process."""
-        if isinstance(error, Unwound):
-            return
-        reason = process.dying if process.fenced and process.exit_reason is None else reason_of(error)
-        finish(process, reason)
+        """An exception left the process. One that was told to die ends with that reason, and it is not its crash."""
+        if not process.fenced:
+            finish(process, reason_of(error))
 
 
 def finish(process: Process, reason: Reason) -> None:

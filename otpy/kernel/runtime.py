@@ -6,22 +6,26 @@ use of otpy starts a default one, which stops when the interpreter exits.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
+import inspect
 import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from otpy.errors import NotRunning
+from greenlet import GreenletExit
+
+from otpy.errors import BlockingRefused, NotRunning
 from otpy.kernel import plane, signals
-from otpy.kernel.actors import FunctionProcess, ProcessRef, ThreadOutside, open_envelope
-from otpy.kernel.aio import LoopThread
+from otpy.kernel.actors import FunctionProcess, ProcessRef, ThreadOutside, take_envelope
 from otpy.kernel.calls import PENDING, Call, Failed, wait_for_answer
 from otpy.kernel.clock import Clock, SystemClock
 from otpy.kernel.here import current, here, set_adopter
-from otpy.kernel.process import SINK, Executor, Process
-from otpy.kernel.reasons import Kill, Normal, Reason, Shutdown
+from otpy.kernel.loop import LoopThread
+from otpy.kernel.process import SINK, Executor, Process, Unwound
+from otpy.kernel.reasons import ExitProcess, Kill, Killed, Normal, Reason, Shutdown
 from otpy.kernel.scheduler import Scheduler
 from otpy.kernel.table import table
 from otpy.kernel.threads import ForeignThread, OwnThread, Pool, Ward
@@ -60,7 +64,7 @@ class Runtime:
         self._loop: LoopThread | None = None
         self._loop_lock = threading.RLock()
         self._foreign: set[Process] = set()
-        self.open_envelope = open_envelope
+        self.take_envelope = take_envelope
         self.scheduler.start()
 
     # -- processes
@@ -137,14 +141,18 @@ class Runtime:
         """Stop every root process in reverse start order, then what is left, then the threads."""
         if self.stopped:
             return
-        me = current()
+        try:
+            me = current()
+        except ExitProcess:  # the process of this thread has been ended; it is a new one from now on
+            me = current()
         trapped, me.trapping = me.trapping, True  # children of the thread that stops must not take it along
         while (roots := self._roots()) and self._stop_all(roots, me):
             pass
-        for process in self.processes():
-            self.kill(process)
+        self._end_the_rest()
+        self._let_unwind(me)
         me.trapping = trapped
         self.stopped = True
+        self._end_the_rest()  # what other threads have started meanwhile
         for process in list(self._foreign):
             signals.end(process, Normal())
         if self._loop is not None:
@@ -152,9 +160,34 @@ class Runtime:
         self.pool.stop()
         self.scheduler.stop()
 
+    def abandon(self, reason: Reason) -> None:
+        """Declare everything dead without a word: the threads do not exist any more."""
+        self.stopped = True
+        self.scheduler.abandon()
+        for process in (*self._foreign, *self.processes()):
+            process.exit_reason = reason
+            process.fenced = True
+            process.mailbox = SINK
+            process.scheduled = True
+            table.discard(process)
+        self.names.clear()
+
     def _roots(self) -> list[Process]:
         """Return the processes whose starter is gone or is no process of this runtime."""
-        return [p for p in self.processes() if p.starter is None or p.starter in self._foreign or p.starter is self.system]
+        return [process for process in self.processes() if process.exit_reason is None and self._is_root(process.starter)]
+
+    def _is_root(self, starter: Process | None) -> bool:
+        return starter is None or starter.exit_reason is not None or starter in self._foreign or starter is self.system
+
+    def _end_the_rest(self) -> None:
+        for process in self.processes():
+            signals.end(process, Killed())
+
+    def _let_unwind(self, me: Process) -> None:
+        """Wait until what was ended has left its code, `finally` by `finally`: the last process runs after all those."""
+        gone = Call(me, None, self.system, me)
+        if signals.on_death(spawn_process(int, starter=self.system), gone):
+            _answered(gone, self.shutdown_timeout)
 
     def _stop_all(self, roots: list[Process], me: Process) -> bool:
         """Stop *roots*, youngest first; False if one of them had to be left."""
@@ -184,9 +217,9 @@ _start_lock = threading.RLock()
 
 def current_runtime() -> Runtime:
     """Return the runtime of the running process, else the innermost one, else the default one, started now."""
-    process = here.process
+    process = here.process if here.process is not None else here.resident
     if process is not None and not process.runtime.stopped:
-        return process.runtime
+        return process.runtime  # type: ignore[no-any-return]
     with _start_lock:
         while _stack and _stack[-1].stopped:
             _stack.pop()
@@ -202,30 +235,41 @@ def runtime(*, clock: Clock | None = None, debug: bool = False, shutdown_timeout
     *clock* replaces the machine's clock in tests. *debug* changes threads between messages, so that code which counts
     on its thread fails at once. *shutdown_timeout* is the seconds a root gets to end before it is killed.
     """
+    if here.resident is not None:
+        msg = "a runtime is started by a thread of your own, not inside a process: a process starts others with start or spawn"
+        raise BlockingRefused(msg)
     made = Runtime(clock=clock, debug=debug, shutdown_timeout=shutdown_timeout)
-    outer, here.process = here.process, None
+    outer = here.process, here.ward  # who this thread is in the runtime around this one
+    here.process = here.ward = None
     with _start_lock:
         _stack.append(made)
     try:
         yield made
     finally:
-        made.stop()
-        with _start_lock:
-            _stack.remove(made)
-        here.process = outer
+        try:
+            made.stop()
+        finally:
+            with _start_lock:
+                if made in _stack:  # else somebody has seen already that it has stopped
+                    _stack.remove(made)
+            here.process, here.ward = outer
 
 
 def run(main: Callable[..., Any], *args: Any) -> Any:
     """Run `main(*args)` as a process inside the runtime and return what it returns, or raise what it raises.
 
-    Calls from inside cost no change of threads. A runtime made for this is stopped at the end, also by Ctrl-C.
+    Calls from inside cost no change of threads. A runtime made for this is stopped at the end, also by Ctrl-C. An
+    `async def` main runs with `asyncio.run` in this thread, which is a process too, and may start, call and await.
     """
     with contextlib.ExitStack() as stack:
         if not _stack or _stack[-1].stopped:
             stack.enter_context(runtime())
+        label = getattr(main, "__qualname__", repr(main))
+        if inspect.iscoroutinefunction(main):
+            return _run_async(main, args, label)
         me = current()
         answer = Call(me, None, me.runtime.system, me)
-        process = spawn_process(_answer_with, answer, main, args, starter=me, label=getattr(main, "__qualname__", repr(main)))
+        process = spawn_process(_answer_with, answer, main, args, starter=me, label=label, before=table.hide)
         if not signals.on_death(process, answer):
             answer.fail(process.exit_reason)
         try:
@@ -233,6 +277,12 @@ def run(main: Callable[..., Any], *args: Any) -> Any:
         except KeyboardInterrupt:
             signals.signal(me, process, Kill())
             raise
+
+
+def _run_async(main: Callable[..., Any], args: tuple[Any, ...], label: str) -> Any:
+    if here.resident is None:
+        return asyncio.run(main(*args))
+    return run_on_thread(asyncio.run, main(*args), label=label)  # a process of the scheduler must not hold its thread
 
 
 def run_on_thread(fn: Callable[..., Any], *args: Any, label: str) -> Any:
@@ -249,7 +299,9 @@ def _answer_with(answer: Call, main: Callable[..., Any], args: tuple[Any, ...]) 
     """Put what came of `main(*args)` as the answer; its error is raised at the caller of `run`, not reported here."""
     try:
         value = main(*args)
-    except Exception as error:  # noqa: BLE001 - raised again at the caller of run
+    except (ExitProcess, Unwound, GreenletExit):  # the process was ended, by itself or by others
+        raise
+    except BaseException as error:  # noqa: BLE001 - raised again at the caller of run, SystemExit too
         value = Failed(error)
     answer.put(value)
 
@@ -298,15 +350,8 @@ def _after_fork() -> None:
     plane.reset()
     _start_lock._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001 - made for this
     reason: Reason = NotRunning("the process lives in the parent of a fork")
-    for process in table.processes():
-        process.exit_reason = reason
-        process.fenced = True
-        process.mailbox = SINK
-        process.scheduled = True
-        table.discard(process)
     for made in _stack:
-        made.stopped = True
-        made.names.clear()
+        made.abandon(reason)
     _stack.clear()
     here.process = here.resident = here.ward = None
     here.on_loop = False

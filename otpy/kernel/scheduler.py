@@ -151,7 +151,7 @@ class Scheduler:
                     self.ready.extendleft(reversed(worker.pinned))
                     worker.pinned.clear()
                     return True
-                if worker.pinned and worker not in self._requests:
+                if (worker.pinned or worker.handed is not None) and worker not in self._requests:
                     self._requests.append(worker)
                     self.holder.attention = True
                     self.ring()
@@ -195,30 +195,31 @@ class Scheduler:
 
     def _watch(self) -> None:
         seen = -1
-        strikes = idle_ticks = 0
+        strikes = on_time = idle_ticks = 0
         while not self._stopped:
             before = time.monotonic()
             self._monitor_bell.acquire(timeout=TICK_SECONDS)
-            late = time.monotonic() - before > _LATE_SECONDS  # the machine is busy: nobody can be blamed for that
+            late = time.monotonic() - before > _LATE_SECONDS
             self._ticks += 1
             worker = self.holder
             process, slices = worker.current, worker.slices
             self._reap()
             if slices != seen or process is None:
                 idle_ticks = idle_ticks + 1 if slices == seen else 0
-                seen, strikes = slices, 0
+                seen, strikes, on_time = slices, 0, 0
                 if idle_ticks > _IDLE_TICKS and self.sleeping and not self._doomed:
                     self._sleep_until_work()
                     idle_ticks = 0
                 continue
-            strikes += not late
+            strikes += 1
+            on_time += not late
             worker.attention = True
-            if strikes > 1:
-                self._take_over(worker, process, slices)
+            if strikes > 1 and self._take_over(worker, process, slices) and on_time > 1:
+                self._learn(worker, process)  # a monitor that is late is on a busy machine, and can blame nobody
 
     def _sleep_until_work(self) -> None:
         self._monitor_sleeps = True
-        if self.sleeping and not self._stopped:
+        if self.sleeping and not self._doomed and not self._stopped:
             self._monitor_bell.acquire()
         self._monitor_sleeps = False
 
@@ -228,25 +229,25 @@ class Scheduler:
         except RuntimeError:
             pass
 
-    def _take_over(self, worker: Worker, process: Process, slices: int) -> None:
-        """Take the token from *worker*, stuck in a handler of *process*."""
+    def _take_over(self, worker: Worker, process: Process, slices: int) -> bool:
+        """Take the token from *worker*, stuck in a handler of *process*; False if it is not stuck any more."""
         with self._token:
             worker.attention = True
             if self.holder is not worker or worker.current is not process or worker.slices != slices or self._stopped:
-                return  # it came back in time
+                return False  # it came back in time
             self._grant(self._spare())
         if self._switch_interval is None:  # a handler that computes holds the interpreter: others must get it sooner
             self._switch_interval = sys.getswitchinterval()
-            sys.setswitchinterval(_SWITCH_SECONDS)
-        self._learn(worker, process)
+            sys.setswitchinterval(min(_SWITCH_SECONDS, self._switch_interval))
+        return True
 
     def _learn(self, worker: Worker, process: Process) -> None:
         """Run the class of *process* on threads from now on, and say so."""
         if sys.gettrace() is not None or threading.gettrace() is not None:
             return  # somebody stands in a debugger
         kind = kind_of(process)
-        if getattr(kind, "supervises", False):
-            return  # it ends or starts many children: work of our own, which blocks nobody on a thread either
+        if process.exit_reason is not None or getattr(kind, "supervises", False):
+            return  # it dies, or ends or starts many children: work of our own, which a thread would not make quicker
         where = _where(worker.ident)
         if events.listened("runtime.blocked"):
             events.emit("runtime.blocked", pid=process, where=where)
@@ -306,6 +307,14 @@ class Scheduler:
         for thread in (self._monitor, *(w.thread for w in self._workers if w.current is None)):
             if thread is not threading.current_thread() and thread.is_alive():
                 thread.join(timeout=1.0)
+
+    def abandon(self) -> None:
+        """In the child of a fork: if it was forked by one of the workers, that one must not go on as if it were alone."""
+        self._token = threading.Lock()  # whoever held it does not exist here
+        self._stopped = True
+        self.ready.clear()
+        for worker in self._workers:
+            worker.attention = True
 
 
 def kind_of(process: Process) -> object:

@@ -98,9 +98,7 @@ def on_death(process: Process, request: Any) -> bool:
     with plane:
         if process.exit_reason is not None:
             return False
-        if process.deferred is None:
-            process.deferred = set()
-        process.deferred.add(request)
+        process.owe(request)
     return True
 
 

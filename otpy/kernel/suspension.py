@@ -49,6 +49,8 @@ _HOPS = 1000
 class Suspension:
     """One suspension of *members*; use it once: `suspend`, and `resume` on every path."""
 
+    one_at_a_time = True
+
     def __init__(self, runtime: Runtime, kinds: tuple[type, ...] = ()) -> None:
         self.runtime = runtime
         self.kinds = kinds
@@ -81,7 +83,7 @@ class Suspension:
                 raise SuspendTimeout(stuck, timeout, where)
 
     def run(self, process: Process, job: Job) -> Call:
-        """Have `job(process)` run inside the held *process*, on its own thread or loop; the request gets what it returns.
+        """Have `job(process)` run inside the held *process*, where it always runs; the request gets what it returns.
 
         The job may return an awaitable if the process is on the event loop. The end of the process fails the request.
         """
@@ -137,7 +139,6 @@ class Suspension:
         if before is not None:
             before.admit(runner, process)
         else:
-            runner.attention = True  # ends the slice at the next message
             runner.slice(process)
 
     def _begin(self, runner: Runner, process: Process, job: tuple[Job, Call]) -> None:
@@ -183,8 +184,6 @@ class Suspension:
             process.gate = self
             if process.bar is RUNNING:
                 self._active.add(process)
-                if process.runner is not None and process.runner.current is process:
-                    process.runner.attention = True
             else:
                 process.bar = self
         self._look(rest, until)
@@ -235,7 +234,11 @@ class Suspension:
             process.gate = gate
             if process.bar is self:
                 process.bar = gate
-            if process.exit_reason is None and process.bar is not RUNNING and (process.mailbox or process.boot is not None):
+            if (
+                process.exit_reason is None
+                and process.bar is not RUNNING
+                and (process.mailbox or process.boot is not None)
+            ):
                 process.scheduled = True
                 process.executor.submit(process)
             elif process.idle_after is not None:  # its time begins anew, as after sys.resume

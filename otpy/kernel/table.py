@@ -16,45 +16,54 @@ from otpy.kernel.process import Process
 
 
 class Table:
-    """Processes and foreign ActorRefs in the order of their start. Every method is atomic under the interpreter's lock."""
+    """Processes and foreign ActorRefs in the order of their start. Every method is atomic under the interpreter's lock.
+
+    pykka takes an actor out before its on_stop runs; otpy still has to see that process, so it is only hidden.
+    """
 
     def __init__(self) -> None:
-        self._entries: dict[Any, None] = {}
+        self._shown: dict[Any, bool] = {}
 
     def add(self, process: Process) -> None:
         """Enter *process*."""
-        self._entries[process] = None
+        self._shown.setdefault(process, True)
+
+    def hide(self, process: Process) -> None:
+        """Enter *process* so that pykka does not see it."""
+        self._shown[process] = False
 
     def discard(self, process: Process) -> None:
         """Take *process* out, if it is there."""
-        self._entries.pop(process, None)
+        self._shown.pop(process, None)
 
     def processes(self) -> list[Process]:
         """Return all of otpy's processes, oldest first."""
-        return [entry for entry in list(self._entries) if isinstance(entry, Process)]
+        return [entry for entry in list(self._shown) if isinstance(entry, Process)]
 
     # what ActorRegistry does with its list
 
     def append(self, ref: ActorRef[Any]) -> None:
         """Enter an actor, by its ref."""
-        self._entries[_entry(ref)] = None
+        self._shown[_entry(ref)] = True
 
     def remove(self, ref: ActorRef[Any]) -> None:
         """Take an actor out, by its ref."""
-        self._entries.pop(_entry(ref), None)
+        entry = _entry(ref)
+        if entry in self._shown and isinstance(entry, Process) and entry.exit_reason is None:
+            self.hide(entry)
+        else:
+            self._shown.pop(entry, None)
 
     def __contains__(self, ref: object) -> bool:
-        return _entry(ref) in self._entries
-
-    def __len__(self) -> int:
-        return len(self._entries)
+        return self._shown.get(_entry(ref), False)
 
     def __iter__(self) -> Iterator[ActorRef[Any]]:
         return iter(self[:])
 
     def __getitem__(self, index: slice | SupportsIndex) -> Any:
         """Return refs in an order whose reverse stops supervisors before their children, and else youngest first."""
-        refs = [entry.ref if isinstance(entry, Process) else entry for entry in _children_first(list(self._entries))]
+        shown = [entry for entry, is_shown in list(self._shown.items()) if is_shown]
+        refs = [entry.ref if isinstance(entry, Process) else entry for entry in _children_first(shown)]
         return refs[index]
 
 

@@ -50,11 +50,13 @@ class ThreadRunner(Runner):
     def park(self, process: Process) -> None:
         """See Runner.park."""
         self.current = None
-        self.bell.acquire()
-        process.parked = None
-        process.scheduled = True
-        self.slices += 1
-        self.current = process
+        try:
+            self.bell.acquire()
+        finally:  # also when Ctrl-C ends the wait
+            process.parked = None
+            process.scheduled = True
+            self.slices += 1
+            self.current = process
 
     def resume(self, process: Process) -> None:
         """See Runner.resume."""
@@ -110,6 +112,8 @@ class Pool:
     The token's holder alone admits, so a process is handed to one thread only.
     """
 
+    one_at_a_time = False
+
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._work: queue.SimpleQueue[Process | Callable[[], None] | None] = queue.SimpleQueue()
@@ -156,8 +160,8 @@ class Pool:
             if work is None:
                 return
             if isinstance(work, Process):
+                runner.attention = False  # asked of the last one
                 context = work.context or contextvars.Context()
-                runner.attention = work.gate is not self  # held by a suspension: one message only
                 context.run(runner.slice, work)
                 work.context = context
             else:
@@ -199,4 +203,4 @@ class Ward:
     def __del__(self) -> None:
         process = self._process
         if process.exit_reason is None and not process.runtime.stopped:
-            process.runtime.scheduler.between_slices(lambda: end(process, Normal()))
+            process.runtime.scheduler.between_slices(lambda: end(process, process.dying if process.fenced else Normal()))

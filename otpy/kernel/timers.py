@@ -11,6 +11,7 @@ Only the holder of the scheduler's token touches the heap. Entries from elsewher
 from __future__ import annotations
 
 import heapq
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from otpy.kernel.process import Process
 
 _MANY_CANCELLED = 1000
+_log = logging.getLogger("otpy.timers")
 
 
 @final
@@ -102,21 +104,30 @@ class Timers:
             if type(target) is TimerRef:
                 fire = target.take()
                 if fire is not None:
-                    fire()
+                    self._fire(fire)
                 else:
                     self._cancelled -= 1
             elif target.timer_at == moment:
                 self._fire_deadline(target, now)
 
+    def _fire(self, fire: Callable[[], None]) -> None:
+        try:
+            fire()
+        except Exception:  # looking up a Via is somebody else's code; the scheduler goes on
+            _log.exception("a timer failed")
+
     def _fire_deadline(self, process: Process, now: float) -> None:
+        """Wake *process*, or put in the deadline that it has set meanwhile.
+
+        One that runs on another thread may set an earlier one at this very moment, hence the second look.
+        """
         process.timer_at = FOREVER
-        deadline = process.deadline
-        if process.exit_reason is not None or deadline == FOREVER:
+        if process.exit_reason is not None:
             return
-        if deadline > now:
-            process.timer_at = deadline
+        while now < process.deadline < process.timer_at:
+            process.timer_at = deadline = process.deadline
             heapq.heappush(self._heap, (deadline, next_number(), process))
-        else:
+        if process.deadline <= now:
             process.executor.submit(process)
 
     def _merge(self) -> None:

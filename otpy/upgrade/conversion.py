@@ -43,13 +43,13 @@ class Conversion(msgspec.Struct):
 def convert(process: Process, classes: Classes, old_vsn: Any, extra: Any) -> Conversion | Awaitable[Conversion]:
     """Return what *process* shall be under *classes* (old class → its successor). Runs in the process.
 
-    Raises MigrationFailed. Going back (*old_vsn* is a DownTo) the running class converts, as it alone knows both shapes.
+    Raises MigrationFailed. Going back (*old_vsn* is a DownTo) the running class converts: it knows both shapes.
     """
     actor = process.actor
     new_class = classes.get(type(actor)) or type(actor)
     if isinstance(actor, Actor):
         return _migrated(process, new_class, _attributes(actor), classes, was=None)
-    converter = type(actor) if isinstance(old_vsn, DownTo) else new_class
+    converter: type[Behaviour[Any]] = type(actor) if isinstance(old_vsn, DownTo) else new_class
     if converter.code_change is Behaviour.code_change:
         return _migrated(process, new_class, process.state, classes, was=process.state)
     trial = attach(converter, process)
@@ -99,4 +99,8 @@ def _attributes(actor: Actor) -> dict[str, Any]:
 
 def _failed(process: Process, behaviour: type, error: Exception) -> MigrationFailed:
     message = f"{process!r}: the state could not be converted for {behaviour.__module__}.{behaviour.__qualname__}: "
-    return MigrationFailed(message + (str(error) if isinstance(error, MigrationFailed) else f"{type(error).__name__}: {error}"), process, error)
+    return MigrationFailed(
+        message + (str(error) if isinstance(error, MigrationFailed) else f"{type(error).__name__}: {error}"),
+        process,
+        error,
+    )

@@ -79,7 +79,12 @@ def reload_modules(
 
 
 def rollback_module(
-    name: str, target_version: Any = None, *, suspend_timeout: float = 5.0, code_change_timeout: float = 5.0, timeout: float = 30.0
+    name: str,
+    target_version: Any = None,
+    *,
+    suspend_timeout: float = 5.0,
+    code_change_timeout: float = 5.0,
+    timeout: float = 30.0,
 ) -> UpgradeReport:
     """Bring module *name* back to an earlier version: its vsn, or None for the one before.
 
@@ -168,5 +173,3 @@ def _record(transaction: Transaction, started_at: str, report: UpgradeReport, er
     )
     _history.append(record)
     events.emit("upgrade.end", record=record)
-
-

@@ -34,15 +34,26 @@ _ADVICE: dict[type[UpgradeError], tuple[str, bool, tuple[str, ...]]] = {
             "Give new fields a default, so that they need no code_change.",
         ),
     ),
-    IncompatibleUpgrade: ("fix_source", False, ("Keep what running processes need, and remove it in a later version.",)),
+    IncompatibleUpgrade: (
+        "fix_source",
+        False,
+        ("Keep what running processes need, and remove it in a later version.",),
+    ),
     SuspendTimeout: (
         "retry",
         True,
-        ("Try again when the process is idle, or give suspend_timeout= more.", "Let the handler wait with then=Continue."),
+        (
+            "Try again when the process is idle, or give suspend_timeout= more.",
+            "Let the handler wait with then=Continue.",
+        ),
     ),
     ReloadTimeout: ("retry", True, ("Give timeout= more.",)),
     UpgradeInProgress: ("wait", True, ("Try again when the other upgrade has ended.",)),
-    UpgradeFromWithin: ("fix_source", False, ("Ask for the upgrade from a process or thread that it does not suspend.",)),
+    UpgradeFromWithin: (
+        "fix_source",
+        False,
+        ("Ask for the upgrade from a process or thread that it does not suspend.",),
+    ),
     NoSuchVersion: ("fix_source", False, ("Choose one of the versions that otpy.upgrade.history lists.",)),
     ForcedRollback: ("retry", True, ()),
 }
@@ -50,5 +61,7 @@ _ADVICE: dict[type[UpgradeError], tuple[str, bool, tuple[str, ...]]] = {
 
 def recovery(error: UpgradeError) -> ErrorRecovery:
     """Return what can be done about *error*."""
-    strategy, again, fixes = next((_ADVICE[kind] for kind in type(error).__mro__ if kind in _ADVICE), ("retry", False, ()))
+    strategy, again, fixes = next(
+        (_ADVICE[kind] for kind in type(error).__mro__ if kind in _ADVICE), ("retry", False, ())
+    )
     return ErrorRecovery(strategy, _ACTION, str(error), fixes, again)

@@ -59,10 +59,13 @@ class UpgradeReport(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         versions = ", ".join(f"{name} → {vsn}" for name, vsn in self.version.items())
+        longest = self.paused_s.get("max", 0.0)
         lines = [
             f"{self.status} in {self.reload_time_s * 1e3:.1f} ms: {versions or ', '.join(self.reloaded_modules)}",
-            f"  {len(self.affected_processes)} processes paused, at most {self.paused_s.get('max', 0.0) * 1e3:.1f} ms; "
-            f"{self.migrated} states converted",
+            (
+                f"  {len(self.affected_processes)} processes paused, at most {longest * 1e3:.1f} ms; "
+                f"{self.migrated} states converted"
+            ),
         ]
         for change in self.supervisor_changes:
             facts = [f"{what} {', '.join(map(str, ids))}" for what, ids in _facts(change) if ids]

@@ -5,7 +5,7 @@ journal, which has the inverse first; on any failure, the journal is walked back
 program sees is touched before `install`, and from `suspend` to `resume` no process of the set runs but for its own
 conversion.
 
-Source: UPGRADE.md, The transaction; OTP release_handler (UPGRADE_FACTS §6: suspend all, load, code_change each, resume).
+Source: OTP release_handler: suspend all, load, code_change each, resume. The way back is ours.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import contextlib
 import graphlib
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
+from functools import partial
 from typing import Any, final
 
 import msgspec
@@ -162,16 +163,20 @@ class Transaction:
     def _rebase(self) -> None:
         """Have classes of other modules that were derived from a replaced class derive from its successor."""
         for old, new in tuple(self._classes.items()):
+            derived: type
             for derived in old.__subclasses__():
-                if new is None or derived in self._classes or derived.__module__ in self.sources:
-                    continue
-                bases = derived.__bases__
-                self._journal.write(f"bases of {derived.__qualname__}", lambda d=derived, b=bases: setattr(d, "__bases__", b))  # type: ignore[misc]
-                try:
-                    derived.__bases__ = tuple(self._classes.get(base) or base for base in bases)
-                except TypeError as error:
-                    msg = f"{derived.__module__}.{derived.__qualname__} cannot take the new {new.__qualname__} as its base: {error}"
-                    raise IncompatibleUpgrade(msg) from error
+                if new is not None and derived not in self._classes and derived.__module__ not in self.sources:
+                    self._give_bases(derived, tuple(self._classes.get(base) or base for base in derived.__bases__))
+
+    def _give_bases(self, derived: type, bases: tuple[type, ...]) -> None:
+        self._journal.write(
+            f"bases of {derived.__qualname__}", partial(setattr, derived, "__bases__", derived.__bases__)
+        )
+        try:
+            derived.__bases__ = bases
+        except TypeError as error:
+            msg = f"{derived.__module__}.{derived.__qualname__} cannot take new bases while it lives: {error}"
+            raise IncompatibleUpgrade(msg) from error
 
     def _convert(self) -> None:
         """Have each process convert its state, inside itself; nothing is put in place yet."""
@@ -212,8 +217,8 @@ class Transaction:
             kind = type(process.actor)
             if kind in self._classes and self._classes[kind] is None:
                 msg = (
-                    f"{process!r} runs {kind.__module__}.{kind.__qualname__}, which the new version does not define any "
-                    "more; end the process first, or keep the class in this version"
+                    f"{process!r} runs {kind.__module__}.{kind.__qualname__}, which the new version does not define "
+                    "any more; end the process first, or keep the class in this version"
                 )
                 raise IncompatibleUpgrade(msg)
 
@@ -263,8 +268,8 @@ class Transaction:
                 continue
             supervisor = change.supervisor
             assert isinstance(supervisor, Process)
-            self._journal.write(f"children of {supervisor!r}", lambda s=supervisor, c=change: self._end_children(s, c))  # type: ignore[misc]
-            request = self._suspension.run(supervisor, lambda process, change=change: children.start_added(process, change))  # type: ignore[misc]
+            self._journal.write(f"children of {supervisor!r}", partial(self._end_children, supervisor, change))
+            request = self._suspension.run(supervisor, partial(children.start_added, change=change))
             try:
                 wait_for_answer(request, self.options.code_change_timeout)
             except CallTimeout:
@@ -273,7 +278,7 @@ class Transaction:
     def _end_children(self, supervisor: Process, change: SupervisorChange) -> None:
         assert self._suspension is not None
         if supervisor.exit_reason is None:
-            request = self._suspension.run(supervisor, lambda process: children.end_added(process, change))
+            request = self._suspension.run(supervisor, partial(children.end_added, change=change))
             with contextlib.suppress(CallTimeout, ServerExited):
                 wait_for_answer(request, self.options.code_change_timeout)
 
@@ -284,8 +289,8 @@ class Transaction:
         message = f"{supervisor!r}: the added child {child!r} did not start in time"
         if whom is not None:
             message += (
-                f": its init waits for {whom!r}, which the upgrade has suspended. Return Ok(state, then=Continue(…)) from "
-                "init and make the call in handle_continue"
+                f": its init waits for {whom!r}, which the upgrade has suspended. Return Ok(state, then=Continue(…)) "
+                "from init and make the call in handle_continue"
             )
         if child is not None:
             self.runtime.kill(child)
@@ -308,7 +313,7 @@ class Transaction:
                 self._suspension.resume()
 
     @contextlib.contextmanager
-    def _step(self, name: str, *, forced: bool = True) -> Iterator[None]:
+    def _step(self, name: str, *, forced: bool = True) -> Generator[None]:
         began = time.perf_counter()
         try:
             yield
@@ -345,7 +350,9 @@ class Transaction:
 
 def in_import_order(trees: Mapping[str, ast.Module]) -> list[str]:
     """Return the modules with those that others import before them; a ring of imports keeps the order given."""
-    sorter = graphlib.TopologicalSorter({name: _imports(name, tree) & trees.keys() - {name} for name, tree in trees.items()})
+    sorter = graphlib.TopologicalSorter(
+        {name: _imports(name, tree) & trees.keys() - {name} for name, tree in trees.items()}
+    )
     try:
         order = list(sorter.static_order())
     except graphlib.CycleError:

@@ -1,7 +1,7 @@
 """Random graphs of containers and objects, with sharing and cycles: the migrated copy has the same shape."""
 
 import collections
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -30,7 +30,9 @@ class Attrs:
 class Box(list):
     pass
 """
-NEW = OLD.replace("    part: object = None\n", "    added: int = 7\n    part: object = None\n").replace("    gone: object = None\n", "")
+NEW = OLD.replace("    part: object = None\n", "    added: int = 7\n    part: object = None\n").replace(
+    "    gone: object = None\n", ""
+)
 
 Plan = list[tuple[str, list[int]]]
 """A graph: for each node its kind, and the nodes that it is to hold."""
@@ -50,16 +52,16 @@ def both() -> Iterator[Versions]:
 
 def build(plan: Plan, module: ModuleType) -> list[Any]:
     """Make the nodes of *plan*: first those that can be filled later, then their contents."""
-    nodes: list[Any] = [make(kind, index, module) for index, (kind, _) in enumerate(plan)]
+    nodes: list[Any] = [_make(kind, index, module) for index, (kind, _) in enumerate(plan)]
     for index, (kind, wanted) in enumerate(plan):
         parts = [nodes[number % len(nodes)] for number in wanted]
         # A tuple cannot be filled later: it stands for what has been made before it.
         nodes[index] = tuple(parts) if kind == "tuple" else nodes[index]
-        fill(kind, nodes[index], parts)
+        _fill(kind, nodes[index], parts)
     return nodes
 
 
-def make(kind: str, index: int, module: ModuleType) -> Any:
+def _make(kind: str, index: int, module: ModuleType) -> Any:
     match kind:
         case "list" | "tuple":
             return []
@@ -77,14 +79,14 @@ def make(kind: str, index: int, module: ModuleType) -> Any:
             return getattr(module, kind)()
 
 
-def fill(kind: str, node: Any, parts: list[Any]) -> None:
+def _fill(kind: str, node: Any, parts: list[Any]) -> None:
     match kind:
         case "list" | "deque" | "Box":
             node.extend(parts)
         case "dict" | "defaultdict":
             node.update(enumerate(parts))
         case "keyed":
-            node.update({part: part for part in parts if type(part).__hash__ not in (None, tuple.__hash__)})
+            node.update({part: part for part in parts if isinstance(part, Hashable) and not isinstance(part, tuple)})
         case _ if kind in OBJECTS:
             node.part = parts
         case _:

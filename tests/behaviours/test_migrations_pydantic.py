@@ -20,12 +20,13 @@ class Cart(pydantic.BaseModel):
     lines: list[Line] = []
     _seen: int = pydantic.PrivateAttr(default=1)
 """
-NEW = OLD.replace("    gone: int = 0\n", "    count: int = 1\n    tags: list[str] = pydantic.Field(default_factory=list)\n").replace(
-    "default=1)", "default=1)\n    _new: int = pydantic.PrivateAttr(default=2)"
-)
+NEW = OLD.replace(
+    "    gone: int = 0\n", "    count: int = 1\n    tags: list[str] = pydantic.Field(default_factory=list)\n"
+).replace("default=1)", "default=1)\n    _new: int = pydantic.PrivateAttr(default=2)")
 
 
 def load(source: str) -> ModuleType:
+    """Return a module made from *source*, known as `kinds` from now on."""
     module = sys.modules["kinds"] = ModuleType("kinds")
     exec(source, vars(module))  # noqa: S102 - the versions are text
     return module

@@ -51,7 +51,7 @@ def test_only_the_orderly_end_of_what_may_end_is_not_reported(restart: Any, reas
         ("transient", "brutal_kill", BOOM, False),
     ],
 )
-def test_who_ended_as_it_was_told(restart: Any, shutdown: Any, reason: object, well: bool) -> None:  # noqa: FBT001 - a case
+def test_who_ended_as_it_was_told(restart: Any, shutdown: Any, reason: object, well: bool) -> None:
     """The rest is worth a report."""
     assert ended_well(restart, shutdown, reason) is well
 
@@ -91,7 +91,7 @@ def test_the_strategy_says_who_is_restarted_together(ids: list[int], data: st.Da
 
 
 @pytest.mark.parametrize("others_left", [True, False])
-def test_only_significant_children_end_their_supervisor(others_left: bool) -> None:  # noqa: FBT001 - a case
+def test_only_significant_children_end_their_supervisor(others_left: bool) -> None:
     """Any of them, or the last, or none, as auto_shutdown says."""
     for mode in get_args(child_spec.AutoShutdown):
         assert not ends_supervisor(mode, significant=False, others_left=others_left)

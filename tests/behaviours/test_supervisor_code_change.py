@@ -182,7 +182,7 @@ class ChangingPool(DynamicSupervisor):
 @inside
 def test_the_flags_of_a_dynamic_supervisor_can_change() -> None:
     """Children above a new max_children stay."""
-    from otpy.behaviours import dynamic_supervisor as dynamic  # noqa: PLC0415 - the name is used here alone
+    from otpy.behaviours import dynamic_supervisor as dynamic
 
     script: list[Any] = [DynamicFlags()]
     sup = ChangingPool.start_link(extra_arguments=script)

@@ -39,7 +39,7 @@ if LIMIT:
 '''
 
 
-def read(source: str) -> dict[str, Definition]:
+def _read(source: str) -> dict[str, Definition]:
     return {found.name: found for found in definitions(ast.parse(source))}
 
 
@@ -73,7 +73,7 @@ def test_every_statement_is_a_definition_but_the_docstring() -> None:
 )
 def test_uses_are_the_names_looked_up_when_the_statement_runs(name: str, uses: set[str]) -> None:
     """Decorators, bases, defaults, class bodies and expressions, but no function bodies and no loop variables."""
-    assert read(SOURCE)[name].uses == uses
+    assert _read(SOURCE)[name].uses == uses
 
 
 BINDINGS = [
@@ -104,7 +104,11 @@ SAME = [
     ("comments and blank lines", "LIMIT = 10", "# ten\n\n\nLIMIT = 10  # really"),
     ("other quotes and layout", "LIMIT = ('a',\n 1)", 'LIMIT = ("a", 1)'),
     ("docstring of a function", 'def f():\n    """One."""\n    return 1', 'def f():\n    """Two."""\n    return 1'),
-    ("docstring of a method", 'class A:\n    def f(self):\n        """One."""', "class A:\n    def f(self):\n        'Two.'"),
+    (
+        "docstring of a method",
+        'class A:\n    def f(self):\n        """One."""',
+        "class A:\n    def f(self):\n        'Two.'",
+    ),
     ("annotation of a variable", "x: int = 1", "x: str = 1"),
 ]
 
@@ -136,7 +140,7 @@ def test_every_difference_counts(one: str, other: str) -> None:
 
 def changed(old: str, new: str) -> set[str]:
     """Return the names whose fingerprints differ."""
-    before, after = read(old), read(new)
+    before, after = _read(old), _read(new)
     return {name for name in before if before[name].fingerprint != after[name].fingerprint}
 
 
@@ -154,7 +158,7 @@ def test_bodies_matter_only_to_values_that_they_computed() -> None:
 
 def test_docstrings_have_a_hash_of_their_own() -> None:
     """So that help() can be put right without replacing a function."""
-    before, after = read(SOURCE)["deco"], read(SOURCE.replace("Docs.", "More."))["deco"]
+    before, after = _read(SOURCE)["deco"], _read(SOURCE.replace("Docs.", "More."))["deco"]
     assert before.own == after.own
     assert before.docs != after.docs
 
@@ -172,7 +176,7 @@ def test_names_that_use_each_other_come_to_an_end() -> None:
 
 def test_annotations_of_variables_are_one_definition() -> None:
     """An edited annotation does not make the values anew."""
-    found = read("x: int = 1\ny: list[int] = []\nz: str")
+    found = _read("x: int = 1\ny: list[int] = []\nz: str")
     assert list(found) == ["x", "y", "__annotations__"]
     assert found["x"].uses == frozenset()
     eager = sys.version_info < (3, 14)
@@ -181,6 +185,6 @@ def test_annotations_of_variables_are_one_definition() -> None:
 
 def test_lazy_annotations_are_not_looked_up() -> None:
     """With `from __future__ import annotations`, a class is not made anew because one that it names is."""
-    lazy = read("from __future__ import annotations\nclass A: pass\nclass B:\n    a: A\ndef f(a: A) -> A: pass")
+    lazy = _read("from __future__ import annotations\nclass A: pass\nclass B:\n    a: A\ndef f(a: A) -> A: pass")
     assert lazy["B"].uses == frozenset()
     assert lazy["f"].uses == frozenset()

@@ -1,5 +1,6 @@
 """What was done can be taken back."""
 
+import functools
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,11 +15,11 @@ def test_steps_are_taken_back_newest_first() -> None:
     """Later steps stand on earlier ones."""
     journal, seen = Journal(), list[str]()
     for step in "abc":
-        journal.write(step, lambda step=step: seen.append(step))
-    assert journal.steps == ("a", "b", "c")
+        journal.write(step, functools.partial(seen.append, step))
+    assert list(journal.steps) == ["a", "b", "c"]
     journal.undo()
     assert seen == ["c", "b", "a"]
-    assert journal.steps == ()
+    assert list(journal.steps) == []
 
 
 def test_one_inverse_that_fails_does_not_keep_the_others_from_running() -> None:

@@ -32,10 +32,11 @@ def successor(c: Copier, old: Any) -> Any:
 
 
 def copy_class(c: Copier, old: type) -> Any:
+    """A reference to a class: its successor, if it has one."""
     return successor(c, old)
 
 
-def copy_function(c: Copier, old: types.FunctionType) -> Any:
+def _copy_function(c: Copier, old: types.FunctionType) -> Any:
     if old in c.replaced:
         return successor(c, old)
     if old.__closure__ is None or not c.replaced or not c.holds_old(old):
@@ -54,16 +55,16 @@ def function_steps(c: Copier, old: types.FunctionType) -> Steps:
     new.__dict__.update(old.__dict__)
     new.__module__ = old.__module__
     for was, cell in zip(old.__closure__ or (), cells, strict=True):
-        yield from cell_steps(c, was, cell)
+        yield from _cell_steps(c, was, cell)
     c.complete(old)
     return new
 
 
-def copy_cell(c: Copier, old: types.CellType) -> Any:
-    return c.later(cell_steps(c, old, types.CellType()))
+def _copy_cell(c: Copier, old: types.CellType) -> Any:
+    return c.later(_cell_steps(c, old, types.CellType()))
 
 
-def cell_steps(c: Copier, old: types.CellType, new: types.CellType) -> Steps:
+def _cell_steps(c: Copier, old: types.CellType, new: types.CellType) -> Steps:
     c.remember(old, new)
     try:
         contents = old.cell_contents
@@ -74,11 +75,11 @@ def cell_steps(c: Copier, old: types.CellType, new: types.CellType) -> Steps:
     return new
 
 
-def copy_method(c: Copier, old: types.MethodType) -> Any:
-    return c.later(method_steps(c, old))
+def _copy_method(c: Copier, old: types.MethodType) -> Any:
+    return c.later(_method_steps(c, old))
 
 
-def method_steps(c: Copier, old: types.MethodType) -> Steps:
+def _method_steps(c: Copier, old: types.MethodType) -> Steps:
     (owner,) = yield from copies(c, (old.__self__,))
     was: Any = old.__self__ if isinstance(old.__self__, type) else type(old.__self__)
     if not c.is_old(was):
@@ -99,19 +100,19 @@ def copy_builtin(c: Copier, old: types.BuiltinFunctionType) -> Any:
     """`len` is shared; `items.append` is the method of the copy of `items`."""
     if old.__self__ is None or isinstance(old.__self__, (types.ModuleType, type)):
         return old
-    return c.later(builtin_steps(c, old))
+    return c.later(_builtin_steps(c, old))
 
 
-def builtin_steps(c: Copier, old: types.BuiltinFunctionType) -> Steps:
+def _builtin_steps(c: Copier, old: types.BuiltinFunctionType) -> Steps:
     (owner,) = yield from copies(c, (old.__self__,))
     return c.remember(old, old if owner is old.__self__ else getattr(owner, old.__name__))
 
 
-def copy_partial(c: Copier, old: functools.partial[Any]) -> Any:
-    return c.later(partial_steps(c, old))
+def _copy_partial(c: Copier, old: functools.partial[Any]) -> Any:
+    return c.later(_partial_steps(c, old))
 
 
-def partial_steps(c: Copier, old: functools.partial[Any]) -> Steps:
+def _partial_steps(c: Copier, old: functools.partial[Any]) -> Steps:
     new: Any = c.begin(old, functools.partial(int))
     func, args, keywords, attributes = yield from copies(c, (old.func, old.args, old.keywords, old.__dict__))
     new.__setstate__((func, args, keywords, attributes))
@@ -128,10 +129,10 @@ def copy_cached(c: Copier, old: Any) -> Any:
 
 
 CALLABLE_HANDLERS: Final[dict[type, Handler]] = {
-    types.FunctionType: copy_function,
-    types.CellType: copy_cell,
-    types.MethodType: copy_method,
+    types.FunctionType: _copy_function,
+    types.CellType: _copy_cell,
+    types.MethodType: _copy_method,
     types.BuiltinFunctionType: copy_builtin,
-    functools.partial: copy_partial,
+    functools.partial: _copy_partial,
     LRU_WRAPPER: copy_cached,
 }

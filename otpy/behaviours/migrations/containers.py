@@ -22,7 +22,7 @@ from otpy.errors import MigrationFailed
 all_atomic = ATOMIC.issuperset
 
 
-def copy_list(c: Copier, old: list[Any]) -> Any:
+def _copy_list(c: Copier, old: list[Any]) -> Any:
     if all_atomic(map(type, old)):
         new = c.memo[id(old)] = old[:]
         c.originals.append(old)
@@ -30,7 +30,7 @@ def copy_list(c: Copier, old: list[Any]) -> Any:
     return extended(c, old, [])
 
 
-def copy_deque(c: Copier, old: deque[Any]) -> Any:
+def _copy_deque(c: Copier, old: deque[Any]) -> Any:
     return extended(c, old, deque(maxlen=old.maxlen))
 
 
@@ -42,12 +42,12 @@ def extended(c: Copier, old: Iterable[Any], new: list[Any] | deque[Any]) -> Any:
     for item in items:
         made = c.now(item)
         if made is LATER:
-            return c.later(extended_later(c, items, new))
+            return c.later(_extended_later(c, items, new))
         add(made)
     return new
 
 
-def extended_later(c: Copier, items: Iterator[Any], new: list[Any] | deque[Any]) -> Steps:
+def _extended_later(c: Copier, items: Iterator[Any], new: list[Any] | deque[Any]) -> Steps:
     new.append((yield))
     for item in items:
         made = c.now(item)
@@ -55,25 +55,25 @@ def extended_later(c: Copier, items: Iterator[Any], new: list[Any] | deque[Any])
     return new
 
 
-def copy_tuple(c: Copier, old: tuple[Any, ...]) -> Any:
+def _copy_tuple(c: Copier, old: tuple[Any, ...]) -> Any:
     if all_atomic(map(type, old)):
         return old
     parts: list[Any] = []
     for index, item in enumerate(old):
         made = c.now(item)
         if made is LATER:
-            return c.later(tuple_later(c, old, parts, index + 1))
+            return c.later(_tuple_later(c, old, parts, index + 1))
         parts.append(made)
-    return tuple_of(c, old, parts)
+    return _tuple_of(c, old, parts)
 
 
-def tuple_later(c: Copier, old: tuple[Any, ...], parts: list[Any], index: int) -> Steps:
+def _tuple_later(c: Copier, old: tuple[Any, ...], parts: list[Any], index: int) -> Steps:
     parts.append((yield))
     parts += yield from copies(c, old[index:])
-    return tuple_of(c, old, parts)
+    return _tuple_of(c, old, parts)
 
 
-def tuple_of(c: Copier, old: tuple[Any, ...], parts: list[Any]) -> Any:
+def _tuple_of(c: Copier, old: tuple[Any, ...], parts: list[Any]) -> Any:
     # A cycle back to this tuple has made a copy of it meanwhile: there must be only one.
     if id(old) in c.memo:
         return c.memo[id(old)]
@@ -81,13 +81,13 @@ def tuple_of(c: Copier, old: tuple[Any, ...], parts: list[Any]) -> Any:
     return c.remember(old, old if same else tuple(parts))
 
 
-def copy_set(c: Copier, old: set[Any]) -> Any:
+def _copy_set(c: Copier, old: set[Any]) -> Any:
     if all_atomic(map(type, old)):
         return c.remember(old, set(old))
-    return c.later(set_steps(c, old, set()))
+    return c.later(_set_steps(c, old, set()))
 
 
-def set_steps(c: Copier, old: set[Any], new: set[Any]) -> Steps:
+def _set_steps(c: Copier, old: set[Any], new: set[Any]) -> Steps:
     c.remember(old, new)
     hits = c.open_hits
     parts = yield from copies(c, tuple(old))
@@ -99,20 +99,21 @@ def set_steps(c: Copier, old: set[Any], new: set[Any]) -> Steps:
 
 
 def fill_set(new: set[Any], parts: list[Any]) -> None:
+    """Add the members; those that were different must not be equal now."""
     set.update(new, parts)
-    refuse_collisions(len(parts), len(new))
+    _refuse_collisions(len(parts), len(new))
 
 
-def copy_frozenset(c: Copier, old: frozenset[Any]) -> Any:
-    return old if all_atomic(map(type, old)) else c.later(frozenset_steps(c, old))
+def _copy_frozenset(c: Copier, old: frozenset[Any]) -> Any:
+    return old if all_atomic(map(type, old)) else c.later(_frozenset_steps(c, old))
 
 
-def frozenset_steps(c: Copier, old: frozenset[Any]) -> Steps:
+def _frozenset_steps(c: Copier, old: frozenset[Any]) -> Steps:
     parts = yield from copies(c, tuple(old))
     if id(old) in c.memo:
         return c.memo[id(old)]
     new = frozenset(parts)
-    refuse_collisions(len(old), len(new))
+    _refuse_collisions(len(old), len(new))
     return c.remember(old, new)
 
 
@@ -125,7 +126,7 @@ def copies(c: Copier, items: Iterable[Any]) -> Steps:
     return made
 
 
-def copy_dict(c: Copier, old: dict[Any, Any]) -> Any:
+def _copy_dict(c: Copier, old: dict[Any, Any]) -> Any:
     if not all_atomic(map(type, old)):
         return c.later(keyed_steps(c, old, {}))
     if all_atomic(map(type, old.values())):
@@ -143,12 +144,12 @@ def filled(c: Copier, old: dict[Any, Any], new: dict[Any, Any]) -> Any:
     for key, value in items:
         made = c.now(value)
         if made is LATER:
-            return c.later(filled_later(c, key, items, new))
+            return c.later(_filled_later(c, key, items, new))
         put(key, made)
     return new
 
 
-def filled_later(c: Copier, key: Any, items: Iterator[tuple[Any, Any]], new: dict[Any, Any]) -> Steps:
+def _filled_later(c: Copier, key: Any, items: Iterator[tuple[Any, Any]], new: dict[Any, Any]) -> Steps:
     put = setter(new)
     put(key, (yield))
     for key, value in items:  # noqa: PLR1704 - the first key is done
@@ -193,10 +194,10 @@ def fill(new: dict[Any, Any], keys: list[Any], values: list[Any]) -> None:
     put = setter(new)
     for key, value in zip(keys, values, strict=True):
         put(key, value)
-    refuse_collisions(len(keys), len(new))
+    _refuse_collisions(len(keys), len(new))
 
 
-def refuse_collisions(before: int, after: int) -> None:
+def _refuse_collisions(before: int, after: int) -> None:
     if after < before:
         message = (
             f"of {before} dictionary keys or set members, only {after} are still different after the migration: "
@@ -205,30 +206,30 @@ def refuse_collisions(before: int, after: int) -> None:
         raise MigrationFailed(message)
 
 
-def copy_ordered_dict(c: Copier, old: OrderedDict[Any, Any]) -> Any:
+def _copy_ordered_dict(c: Copier, old: OrderedDict[Any, Any]) -> Any:
     return c.later(dict_steps(c, old, OrderedDict()))
 
 
-def copy_counter(c: Copier, old: Counter[Any]) -> Any:
+def _copy_counter(c: Copier, old: Counter[Any]) -> Any:
     return c.later(dict_steps(c, old, Counter()))
 
 
-def copy_defaultdict(c: Copier, old: defaultdict[Any, Any]) -> Any:
-    return c.later(defaultdict_steps(c, old))
+def _copy_defaultdict(c: Copier, old: defaultdict[Any, Any]) -> Any:
+    return c.later(_defaultdict_steps(c, old))
 
 
-def defaultdict_steps(c: Copier, old: defaultdict[Any, Any]) -> Steps:
+def _defaultdict_steps(c: Copier, old: defaultdict[Any, Any]) -> Steps:
     new: defaultdict[Any, Any] = c.remember(old, defaultdict())
     factory = c.now(old.default_factory)
     new.default_factory = (yield) if factory is LATER else factory
     return (yield from dict_steps(c, old, new))
 
 
-def copy_mapping_proxy(c: Copier, old: types.MappingProxyType[Any, Any]) -> Any:
-    return c.later(mapping_proxy_steps(c, old))
+def _copy_mapping_proxy(c: Copier, old: types.MappingProxyType[Any, Any]) -> Any:
+    return c.later(_mapping_proxy_steps(c, old))
 
 
-def mapping_proxy_steps(c: Copier, old: types.MappingProxyType[Any, Any]) -> Steps:
+def _mapping_proxy_steps(c: Copier, old: types.MappingProxyType[Any, Any]) -> Steps:
     (inner,) = gc.get_referents(old)
     if isinstance(inner, type) or "__module__" in old:  # the namespace of a class
         return c.keep(old)
@@ -236,20 +237,20 @@ def mapping_proxy_steps(c: Copier, old: types.MappingProxyType[Any, Any]) -> Ste
     return c.remember(old, types.MappingProxyType((yield) if made is LATER else made))
 
 
-def copy_slice(c: Copier, old: slice) -> Any:
-    return c.later(slice_steps(c, old))
+def _copy_slice(c: Copier, old: slice) -> Any:
+    return c.later(_slice_steps(c, old))
 
 
-def slice_steps(c: Copier, old: slice) -> Steps:
+def _slice_steps(c: Copier, old: slice) -> Steps:
     start, stop, step = yield from copies(c, (old.start, old.stop, old.step))
     return c.remember(old, slice(start, stop, step))
 
 
-def copy_bytearray(c: Copier, old: bytearray) -> Any:
+def _copy_bytearray(c: Copier, old: bytearray) -> Any:
     return c.remember(old, old[:])
 
 
-def copy_array(c: Copier, old: array.array[Any]) -> Any:
+def _copy_array(c: Copier, old: array.array[Any]) -> Any:
     return c.remember(old, old[:])
 
 
@@ -261,23 +262,23 @@ def copy_weakref(c: Copier, old: weakref.ref[Any]) -> Any:
     target = old()
     if target is None or not c.is_part_of_root(target):
         return c.keep(old)
-    return c.later(weakref_steps(c, old, target))
+    return c.later(_weakref_steps(c, old, target))
 
 
-def weakref_steps(c: Copier, old: weakref.ref[Any], target: Any) -> Steps:
+def _weakref_steps(c: Copier, old: weakref.ref[Any], target: Any) -> Steps:
     target, callback = yield from copies(c, (target, cast("Any", old.__callback__)))
     return c.remember(old, weakref.ref(target, callback))
 
 
-def copy_weak_values(c: Copier, old: weakref.WeakValueDictionary[Any, Any]) -> Any:
-    return c.later(weak_mapping_steps(c, old, weakref.WeakValueDictionary()))
+def _copy_weak_values(c: Copier, old: weakref.WeakValueDictionary[Any, Any]) -> Any:
+    return c.later(_weak_mapping_steps(c, old, weakref.WeakValueDictionary()))
 
 
-def copy_weak_keys(c: Copier, old: weakref.WeakKeyDictionary[Any, Any]) -> Any:
-    return c.later(weak_mapping_steps(c, old, weakref.WeakKeyDictionary()))
+def _copy_weak_keys(c: Copier, old: weakref.WeakKeyDictionary[Any, Any]) -> Any:
+    return c.later(_weak_mapping_steps(c, old, weakref.WeakKeyDictionary()))
 
 
-def weak_mapping_steps(c: Copier, old: Any, new: Any) -> Steps:
+def _weak_mapping_steps(c: Copier, old: Any, new: Any) -> Steps:
     c.remember(old, new)
     for key, value in list(old.items()):
         pair = yield from weak_parts(c, (key, value), weak=1 if isinstance(old, weakref.WeakValueDictionary) else 0)
@@ -296,11 +297,11 @@ def weak_parts(c: Copier, parts: tuple[Any, ...], *, weak: int) -> Steps:
     return made
 
 
-def copy_weak_set(c: Copier, old: weakref.WeakSet[Any]) -> Any:
-    return c.later(weak_set_steps(c, old))
+def _copy_weak_set(c: Copier, old: weakref.WeakSet[Any]) -> Any:
+    return c.later(_weak_set_steps(c, old))
 
 
-def weak_set_steps(c: Copier, old: weakref.WeakSet[Any]) -> Steps:
+def _weak_set_steps(c: Copier, old: weakref.WeakSet[Any]) -> Steps:
     new: weakref.WeakSet[Any] = c.remember(old, weakref.WeakSet())
     for item in list(old):
         (made,) = yield from weak_parts(c, (item,), weak=0)
@@ -309,21 +310,21 @@ def weak_set_steps(c: Copier, old: weakref.WeakSet[Any]) -> Steps:
 
 
 CONTAINER_HANDLERS: Final[dict[type, Handler]] = {
-    list: copy_list,
-    tuple: copy_tuple,
-    dict: copy_dict,
-    set: copy_set,
-    frozenset: copy_frozenset,
-    deque: copy_deque,
-    OrderedDict: copy_ordered_dict,
-    Counter: copy_counter,
-    defaultdict: copy_defaultdict,
-    types.MappingProxyType: copy_mapping_proxy,
-    slice: copy_slice,
-    bytearray: copy_bytearray,
-    array.array: copy_array,
+    list: _copy_list,
+    tuple: _copy_tuple,
+    dict: _copy_dict,
+    set: _copy_set,
+    frozenset: _copy_frozenset,
+    deque: _copy_deque,
+    OrderedDict: _copy_ordered_dict,
+    Counter: _copy_counter,
+    defaultdict: _copy_defaultdict,
+    types.MappingProxyType: _copy_mapping_proxy,
+    slice: _copy_slice,
+    bytearray: _copy_bytearray,
+    array.array: _copy_array,
     weakref.ref: copy_weakref,
-    weakref.WeakValueDictionary: copy_weak_values,
-    weakref.WeakKeyDictionary: copy_weak_keys,
-    weakref.WeakSet: copy_weak_set,
+    weakref.WeakValueDictionary: _copy_weak_values,
+    weakref.WeakKeyDictionary: _copy_weak_keys,
+    weakref.WeakSet: _copy_weak_set,
 }

@@ -154,5 +154,3 @@ class Copier:
         if self._strong is None:
             self._strong = reachable(self.root)
         return id(value) in self._strong
-
-

@@ -24,36 +24,37 @@ Fields = Mapping[str, Field]
 
 def declared_fields(cls: type) -> Fields | None:
     """The fields of *cls* by name; None for a class that declares none (a plain one)."""
-    for reader in (dataclass_fields, attrs_fields, pydantic_fields, struct_fields, named_tuple_fields):
+    for reader in (_dataclass_fields, _attrs_fields, _pydantic_fields, _struct_fields, _named_tuple_fields):
         found = reader(cls)
         if found is not None:
             return {field.name: field for field in found}
     return None
 
 
-def constant(value: object) -> Callable[[Any], object]:
+def _constant(value: object) -> Callable[[Any], object]:
+    """A default that is the same object each time."""
     return lambda _owner: value
 
 
-def calling(factory: Callable[[], object]) -> Callable[[Any], object]:
+def _calling(factory: Callable[[], object]) -> Callable[[Any], object]:
     return lambda _owner: factory()
 
 
-def dataclass_fields(cls: Any) -> list[Field] | None:
+def _dataclass_fields(cls: Any) -> list[Field] | None:
     if not dataclasses.is_dataclass(cls):
         return None
     found: list[Field] = []
     for field in dataclasses.fields(cls):
         if field.default is not dataclasses.MISSING:
-            found.append(Field(field.name, constant(field.default)))
+            found.append(Field(field.name, _constant(field.default)))
         elif field.default_factory is not dataclasses.MISSING:
-            found.append(Field(field.name, calling(field.default_factory)))
+            found.append(Field(field.name, _calling(field.default_factory)))
         else:
             found.append(Field(field.name, None))
     return found
 
 
-def attrs_fields(cls: Any) -> list[Field] | None:
+def _attrs_fields(cls: Any) -> list[Field] | None:
     attributes = getattr(cls, "__attrs_attrs__", None)
     if attributes is None:
         return None
@@ -63,14 +64,16 @@ def attrs_fields(cls: Any) -> list[Field] | None:
         if given is nothing:
             return None
         if isinstance(given, factory):
-            return given.factory if given.takes_self else calling(given.factory)  # type: ignore[attr-defined,no-any-return]
-        return constant(given)
+            return given.factory if given.takes_self else _calling(given.factory)
+        return _constant(given)
 
     return [Field(attribute.name, default(attribute.default)) for attribute in attributes]
 
 
-def pydantic_fields(cls: Any) -> list[Field] | None:
-    infos = vars(cls).get("__pydantic_fields__") or (getattr(cls, "model_fields", None) if hasattr(cls, "__pydantic_validator__") else None)
+def _pydantic_fields(cls: Any) -> list[Field] | None:
+    infos = vars(cls).get("__pydantic_fields__") or (
+        getattr(cls, "model_fields", None) if hasattr(cls, "__pydantic_validator__") else None
+    )
     if infos is None:
         return None
 
@@ -80,32 +83,33 @@ def pydantic_fields(cls: Any) -> list[Field] | None:
     return [Field(name, default(info)) for name, info in infos.items()]
 
 
-def struct_fields(cls: Any) -> list[Field] | None:
+def _struct_fields(cls: Any) -> list[Field] | None:
     names = getattr(cls, "__struct_fields__", None)
     if names is None:
         return None
     # Not msgspec.structs.fields: it evaluates the annotations, and a name that is missing there is no fault of a state.
     defaults = cls.__struct_defaults__
     padded = (NO_DEFAULT,) * (len(names) - len(defaults)) + defaults
-    return [Field(name, struct_default(given)) for name, given in zip(names, padded, strict=True)]
+    return [Field(name, _struct_default(given)) for name, given in zip(names, padded, strict=True)]
 
 
 NO_DEFAULT: Final = object()
 
 
-def struct_default(given: Any) -> Callable[[Any], object] | None:
+def _struct_default(given: Any) -> Callable[[Any], object] | None:
     if given is NO_DEFAULT or given is loaded("msgspec", "NODEFAULT"):
         return None
     if type(given).__name__ == "Factory":
-        return calling(given.factory)
-    return constant(given)
+        return _calling(given.factory)
+    return _constant(given)
 
 
-def named_tuple_fields(cls: Any) -> list[Field] | None:
+def _named_tuple_fields(cls: Any) -> list[Field] | None:
     if not (issubclass(cls, tuple) and hasattr(cls, "_fields") and hasattr(cls, "_field_defaults")):
         return None
-    defaults = cls._field_defaults
-    return [Field(name, constant(defaults[name]) if name in defaults else None) for name in cls._fields]
+    named: Any = cls
+    defaults = named._field_defaults
+    return [Field(name, _constant(defaults[name]) if name in defaults else None) for name in named._fields]
 
 
 # -- plain classes ---------------------------------------------------------------------------------
@@ -120,11 +124,11 @@ def init_attributes(cls: type) -> Fields:
     for base in reversed(cls.__mro__):
         init = vars(base).get("__init__")
         if inspect.isfunction(init):
-            found.update(assigned_attributes(init))
+            found.update(_assigned_attributes(init))
     return found
 
 
-def assigned_attributes(init: Callable[..., object]) -> dict[str, Field]:
+def _assigned_attributes(init: Callable[..., object]) -> dict[str, Field]:
     try:
         function = ast.parse(textwrap.dedent(inspect.getsource(init))).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):
@@ -134,7 +138,7 @@ def assigned_attributes(init: Callable[..., object]) -> dict[str, Field]:
     own = function.args.args[0].arg
     found: dict[str, Field] = {}
     for statement in function.body:
-        target, value = assignment(statement)
+        target, value = _assignment(statement)
         match target:
             case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name == own and value is not None:
                 found[attribute] = Field(attribute, literal(value))
@@ -143,7 +147,7 @@ def assigned_attributes(init: Callable[..., object]) -> dict[str, Field]:
     return found
 
 
-def assignment(statement: ast.stmt) -> tuple[ast.expr | None, ast.expr | None]:
+def _assignment(statement: ast.stmt) -> tuple[ast.expr | None, ast.expr | None]:
     match statement:
         case ast.Assign(targets=[target], value=value):
             return target, value

@@ -1,12 +1,14 @@
 """Handlers for instances of classes: copied as they are, or rebuilt as instances of the class's successor.
 
-No `__init__`, `__post_init__`, `__setattr__` or `__setstate__` of a class runs. What runs is the defaults of added fields.
+No `__init__`, `__setattr__` or `__setstate__` of a class runs, and a `__post_init__` only where a `msgspec.Struct` has
+one. What runs is the defaults of added fields.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
+import operator
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from enum import Enum, Flag
@@ -60,9 +62,9 @@ def owns_resources(cls: type) -> bool:
 def copying(cls: type) -> Handler:
     """The handler that copies instances of a class that has no successor."""
     if issubclass(cls, msgspec.Struct):
-        return copy_struct
+        return _copy_struct
     if issubclass(cls, BaseException):
-        return functools.partial(copy_exception, cls)
+        return functools.partial(_copy_exception, cls)
     transfer = Transfer(cls, cls)
     if transfer.was.base is None:
         return copy_foreign
@@ -96,9 +98,9 @@ def shell_steps(was: Layout, layout: Layout, c: Copier, old: Any) -> Steps:
     elif issubclass(layout.cls, (list, deque)):
         if isinstance(new, deque):
             deque.__init__(new, (), old.maxlen)
-        extend = list.extend if isinstance(new, list) else deque.extend
+        kind: Any = deque if isinstance(new, deque) else list
         for item in tuple(old):
-            extend(new, (yield from copies(c, (item,))))
+            kind.extend(new, (yield from copies(c, (item,))))
     elif issubclass(layout.cls, set):
         fill_set(new, (yield from copies(c, tuple(old))))
     elif issubclass(layout.cls, bytearray):
@@ -117,11 +119,11 @@ def whole_contents(base: type, c: Copier, old: Any) -> Steps:
     return (plain(old),)
 
 
-def copy_struct(c: Copier, old: msgspec.Struct) -> Any:
-    return c.later(struct_steps(c, old))
+def _copy_struct(c: Copier, old: msgspec.Struct) -> Any:
+    return c.later(_struct_steps(c, old))
 
 
-def struct_steps(c: Copier, old: msgspec.Struct) -> Steps:
+def _struct_steps(c: Copier, old: msgspec.Struct) -> Steps:
     new = c.begin(old, copy.copy(old))
     for name in old.__struct_fields__:
         value = getattr(old, name)
@@ -150,14 +152,16 @@ def copy_foreign(c: Copier, old: Any) -> Any:
     except Exception:  # noqa: BLE001 - it cannot be copied, for whatever reason
         new = old
     if c.replaced and c.holds_old(new):
-        raise MigrationFailed(f"a {class_name(type(old))} holds objects of the old version where they cannot be changed; {ADVICE}")
+        raise MigrationFailed(
+            f"a {class_name(type(old))} holds objects of the old version where they cannot be changed; {ADVICE}"
+        )
     return c.keep(old) if new is old else c.remember(old, new)
 
 
 # -- exceptions ------------------------------------------------------------------------------------
 
 
-def copy_exception(cls: type, c: Copier, old: BaseException) -> Any:
+def _copy_exception(cls: type, c: Copier, old: BaseException) -> Any:
     return c.later(exception_steps(cls, c, old))
 
 
@@ -204,7 +208,11 @@ def rebuilding(c: Copier, cls: type) -> Handler:
     if issubclass(cls, Enum):
         return functools.partial(rebuild_member, new)
     if is_kept(cls) or owns_resources(cls):
-        why = "releases something in __del__, which would run for the original" if owns_resources(cls) else "is a resource"
+        why = (
+            "releases something in __del__, which would run for the original"
+            if owns_resources(cls)
+            else "is a resource"
+        )
         raise MigrationFailed(f"a {class_name(cls)} cannot be copied: it {why}; {ADVICE}")
     if issubclass(cls, msgspec.Struct) and issubclass(new, msgspec.Struct):
         return Transfer(cls, new).struct
@@ -212,7 +220,9 @@ def rebuilding(c: Copier, cls: type) -> Handler:
         return Transfer(cls, new).exception
     transfer = Transfer(cls, new)
     if transfer.was.base is None or transfer.was.base is not transfer.layout.base:
-        raise MigrationFailed(f"a {class_name(cls)} cannot become its new version: their layouts have nothing in common; {ADVICE}")
+        raise MigrationFailed(
+            f"a {class_name(cls)} cannot become its new version: their layouts have nothing in common; {ADVICE}"
+        )
     return transfer.named_tuple if hasattr(cls, "_fields") and issubclass(cls, tuple) else transfer.instance
 
 
@@ -220,13 +230,16 @@ def rebuild_member(new: Any, c: Copier, old: Any) -> Any:
     """The member of the same name; a combination of flags is put together again from its members."""
     if not issubclass(new, Enum):
         raise MigrationFailed(f"{old!r} was a member of an enumeration, and {class_name(new)} is none now; {ADVICE}")
-    names = [old.name] if not isinstance(old, Flag) or old.name in new.__members__ else [member.name for member in old]
+    is_one = not isinstance(old, Flag) or old.name in new.__members__
+    names: list[Any] = [old.name] if is_one else [member.name for member in old]
     gone = [name for name in names if name not in new.__members__]
     if gone:
-        raise MigrationFailed(f"{class_name(new)} has no member {', '.join(map(str, gone))} any more, and the state has it; {ADVICE}")
+        raise MigrationFailed(
+            f"{class_name(new)} has no member {', '.join(map(str, gone))} any more, and the state has it; {ADVICE}"
+        )
     c.ledger.migrated(new)
-    members = [new[name] for name in names]
-    return c.remember(old, functools.reduce(lambda a, b: a | b, members) if members else new(0))
+    members: list[Any] = [new[name] for name in names]
+    return c.remember(old, functools.reduce(operator.or_, members) if members else new(0))
 
 
 @final
@@ -249,8 +262,8 @@ class Transfer:
     def instance(self, c: Copier, old: Any) -> Any:
         """The handler for plain instances, and for those that are builtin containers too."""
         if self.was.base is not object:
-            return c.later(self.instance_steps(c, old))
-        new = object.__new__(self.new)
+            return c.later(self._instance_steps(c, old))
+        new: Any = object.__new__(self.new)
         if self.layout.is_hashed_by_content:
             c.open.add(id(old))
         # `c.remember`, written out: this is the innermost loop of every migration.
@@ -258,7 +271,7 @@ class Transfer:
         c.originals.append(old)
         return self.attributes(c, old, new)
 
-    def instance_steps(self, c: Copier, old: Any) -> Steps:
+    def _instance_steps(self, c: Copier, old: Any) -> Steps:
         new = yield from shell_steps(self.was, self.layout, c, old)
         made = self.attributes(c, old, new)
         return (yield) if made is LATER else made
@@ -275,25 +288,24 @@ class Transfer:
                 continue
             made = value if type(value) in atomic else c.now(value)
             if made is LATER:
-                return c.later(self.attributes_later(c, old, new, values, items, way, name))
+                return c.later(self._attributes_later(c, old, new, items, name))
             if way is PLAIN:
                 set_plain(new, name, made)
             else:
                 put(way, new, name, made)
         return self.finish(c, old, new, values)
 
-    def attributes_later(  # noqa: PLR0913 - all that the loop above knows
-        self, c: Copier, old: Any, new: Any, values: dict[str, Any], items: Iterator[tuple[str, Any]], way: Any, name: str
-    ) -> Steps:
-        put(way, new, name, (yield))
-        for name, value in items:  # noqa: PLR1704 - the first one is done
-            way = ways[name] if name in (ways := self.ways) else self.way(name)
+    def _attributes_later(self, c: Copier, old: Any, new: Any, items: Iterator[tuple[str, Any]], name: str) -> Steps:
+        """Go on with the attribute *name*, whose value is being made, and the *items* behind it."""
+        put(self.ways[name], new, name, (yield))
+        for following, value in items:
+            way = self.ways[following] if following in self.ways else self.way(following)
             if way is DROP:
-                c.ledger.dropped(self.new, name)
+                c.ledger.dropped(self.new, following)
                 continue
             made = c.now(value)
-            put(way, new, name, (yield) if made is LATER else made)
-        return self.finish(c, old, new, values)
+            put(way, new, following, (yield) if made is LATER else made)
+        return self.finish(c, old, new, self.was.attributes(old))
 
     def way(self, name: str) -> Way:
         """How the attribute *name* is set in the new class."""
@@ -324,9 +336,10 @@ class Transfer:
     # -- other kinds ---------------------------------------------------------------------------------
 
     def exception(self, c: Copier, old: Any) -> Any:
-        return c.later(self.exception_steps(c, old))
+        """The handler for exceptions."""
+        return c.later(self._exception_steps(c, old))
 
-    def exception_steps(self, c: Copier, old: Any) -> Steps:
+    def _exception_steps(self, c: Copier, old: Any) -> Steps:
         new = yield from exception_steps(self.new, c, old)
         for name in self.fields.keys() - vars(new).keys():
             object.__setattr__(new, name, self.default(c, new, name))
@@ -338,8 +351,8 @@ class Transfer:
         make = self.fields[name].make
         if make is None:
             raise MigrationFailed(
-                f"{class_name(self.new)} has a new field {name!r} without a default, and the state has instances without it; "
-                f"give it a default, or {ADVICE}"
+                f"{class_name(self.new)} has a new field {name!r} without a default, "
+                f"and the state has instances without it; give it a default, or {ADVICE}"
             )
         try:
             value = make(new)
@@ -349,9 +362,10 @@ class Transfer:
         return value
 
     def named_tuple(self, c: Copier, old: Any) -> Any:
-        return c.later(self.named_tuple_steps(c, old))
+        """The handler for named tuples, whose fields go by name."""
+        return c.later(self._named_tuple_steps(c, old))
 
-    def named_tuple_steps(self, c: Copier, old: Any) -> Steps:
+    def _named_tuple_steps(self, c: Copier, old: Any) -> Steps:
         values: dict[str, Any] = {}
         for name, value in zip(old._fields, old, strict=True):
             if name in self.fields:
@@ -367,16 +381,19 @@ class Transfer:
         return c.remember(old, tuple.__new__(self.new, [values[name] for name in self.fields]))
 
     def struct(self, c: Copier, old: Any) -> Any:
-        return c.later(self.struct_steps(c, old))
+        """The handler for `msgspec.Struct`s."""
+        return c.later(self._struct_steps(c, old))
 
-    def struct_steps(self, c: Copier, old: Any) -> Steps:
+    def _struct_steps(self, c: Copier, old: Any) -> Steps:
         """A Struct is made by its class alone, so its `__post_init__` would run: then the parts come first."""
         new: Any = None
         make: Any = self.new
         if not hasattr(make, "__post_init__"):
             new = c.begin(old, make(**dict.fromkeys(self.fields)))
         elif id(old) in c.open:
-            raise MigrationFailed(f"a {class_name(self.new)} holds itself, and its __post_init__ wants it whole; {ADVICE}")
+            raise MigrationFailed(
+                f"a {class_name(self.new)} holds itself, and its __post_init__ wants it whole; {ADVICE}"
+            )
         c.open.add(id(old))
         values: dict[str, Any] = {}
         for name in old.__struct_fields__:
@@ -401,7 +418,9 @@ class Transfer:
 def added_attributes(cls: type, new: type) -> Fields:
     """What `__init__` of a plain class sets now and did not before, as far as no class attribute stands in for it."""
     before = init_attributes(cls)
-    return {name: field for name, field in init_attributes(new).items() if name not in before and not has_default(new, name)}
+    return {
+        name: field for name, field in init_attributes(new).items() if name not in before and not has_default(new, name)
+    }
 
 
 def has_default(cls: type, name: str) -> bool:
@@ -411,7 +430,7 @@ def has_default(cls: type, name: str) -> bool:
 
 def complete_pydantic(cls: Any, new: Any, fields: Fields) -> None:
     """What pydantic keeps beside the fields: which were set, and private attributes with their defaults."""
-    known = getattr(new, "__pydantic_fields_set__", set())
+    known: set[str] = getattr(new, "__pydantic_fields_set__", set())
     object.__setattr__(new, "__pydantic_fields_set__", {name for name in known if name in fields})
     declared = getattr(cls, "__private_attributes__", {})
     if declared:

@@ -24,7 +24,8 @@ from otpy.kernel.pid import Pid, Ref
 ATOMIC: Final[frozenset[type]] = frozenset({
     *(int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented), range),
     *(types.CodeType, types.ModuleType, types.GenericAlias, types.UnionType, types.GetSetDescriptorType),
-    *(types.WrapperDescriptorType, types.MethodDescriptorType, types.MemberDescriptorType, types.ClassMethodDescriptorType),
+    *(types.WrapperDescriptorType, types.MethodDescriptorType),
+    *(types.MemberDescriptorType, types.ClassMethodDescriptorType),
     *(property, re.Pattern, re.Match, decimal.Decimal, decimal.Context, fractions.Fraction, uuid.UUID),
     *(datetime.date, datetime.time, datetime.datetime, datetime.timedelta, datetime.timezone),
     *(pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.PosixPath, pathlib.WindowsPath),
@@ -37,7 +38,49 @@ KEPT_TYPES: Final = (
 )  # fmt: skip
 
 KEPT_MODULES: Final = frozenset(
-    ["_asyncio", "_contextvars", "_ctypes", "_io", "_queue", "_socket", "_sqlite3", "_ssl", "_thread", "asyncio", "concurrent", "contextvars", "ctypes", "ftplib", "greenlet", "http", "imaplib", "io", "itertools", "logging", "mmap", "multiprocessing", "pykka", "queue", "sched", "select", "selectors", "shelve", "smtplib", "socket", "sqlite3", "ssl", "subprocess", "tarfile", "tempfile", "threading", "typing", "urllib", "zipfile", "zipimport", "zoneinfo"]
+    [
+        "_asyncio",
+        "_contextvars",
+        "_ctypes",
+        "_io",
+        "_queue",
+        "_socket",
+        "_sqlite3",
+        "_ssl",
+        "_thread",
+        "asyncio",
+        "concurrent",
+        "contextvars",
+        "ctypes",
+        "ftplib",
+        "greenlet",
+        "http",
+        "imaplib",
+        "io",
+        "itertools",
+        "logging",
+        "mmap",
+        "multiprocessing",
+        "pykka",
+        "queue",
+        "sched",
+        "select",
+        "selectors",
+        "shelve",
+        "smtplib",
+        "socket",
+        "sqlite3",
+        "ssl",
+        "subprocess",
+        "tarfile",
+        "tempfile",
+        "threading",
+        "typing",
+        "urllib",
+        "zipfile",
+        "zipimport",
+        "zoneinfo",
+    ]
 )
 """Top-level modules whose objects are resources of the interpreter or the system, or parts of a machinery."""
 
@@ -55,21 +98,23 @@ def is_kept(cls: type) -> bool:
     """Whether instances of *cls* are the same object in original and copy."""
     if issubclass(cls, KEPT_TYPES):
         return True
-    return any(is_kept_base(base) for base in cls.__mro__ if base is not object)
+    return any(_is_kept_base(base) for base in cls.__mro__ if base is not object)
 
 
-def is_kept_base(base: type) -> bool:
+def _is_kept_base(base: type) -> bool:
     module = base.__module__
     if module.startswith("otpy.kernel.") and not issubclass(base, msgspec.Struct):
         return True
     # A base without state (Generic, Protocol, typing's own) says nothing about its subclasses.
-    return module.partition(".")[0] in KEPT_MODULES and not is_stateless(base)
+    return module.partition(".")[0] in KEPT_MODULES and not _is_stateless(base)
 
 
-def is_stateless(base: type) -> bool:
-    return base.__module__ == "typing" or not (vars(base).keys() - {"__module__", "__doc__", "__slots__", "__dict__", "__weakref__"})
+def _is_stateless(base: type) -> bool:
+    return base.__module__ == "typing" or not (
+        vars(base).keys() - {"__module__", "__doc__", "__slots__", "__dict__", "__weakref__"}
+    )
 
 
 def loaded(module: str, name: str) -> Any:
-    """An object of a library that the program has imported, None if it has not. The library is never imported for it."""
+    """An object of a library, None if the program has not imported that. It is never imported for it."""
     return getattr(sys.modules.get(module), name, None)

@@ -1,4 +1,4 @@
-"""How the instances of a class are laid out: what is needed to make one without running its `__init__`, and to fill it."""
+"""How the instances of a class are laid out: what it takes to make one without its `__init__`, and to fill it."""
 
 from __future__ import annotations
 
@@ -48,11 +48,12 @@ class Layout:
         self.cls = cls
         self.base = builtin_base(cls)
         self.has_dict = cls.__dictoffset__ != 0
-        self.slots: dict[str, Any] = dict(slot_descriptors(cls))
+        self.slots: dict[str, Any] = dict(_slot_descriptors(cls))
         self.getters = [(name, slot.__get__) for name, slot in self.slots.items()]
-        self.is_hashed_by_content = cls.__hash__ not in (None, object.__hash__)
-        self.hidden = frozenset(data_descriptors(cls)) - self.slots.keys()
-        """Attributes that a property or the like answers for: what stands in `__dict__` under that name is set there."""
+        hasher: Any = cls.__hash__
+        self.is_hashed_by_content = hasher is not None and hasher is not object.__hash__
+        self.hidden = frozenset(_data_descriptors(cls)) - self.slots.keys()
+        """Attributes that a property or the like answers for: their values in `__dict__` are set there."""
 
     def shell(self, *contents: Any) -> Any:
         """An instance without attributes."""
@@ -79,7 +80,7 @@ class Layout:
             return setter
         if not self.has_dict:
             return DROP
-        return functools.partial(set_hidden, name) if name in self.hidden else PLAIN
+        return functools.partial(_set_hidden, name) if name in self.hidden else PLAIN
 
 
 def put(way: Way, instance: Any, name: str, value: object) -> None:
@@ -91,7 +92,7 @@ def put(way: Way, instance: Any, name: str, value: object) -> None:
         way(instance, value)
 
 
-def set_hidden(name: str, instance: Any, value: object) -> None:
+def _set_hidden(name: str, instance: Any, value: object) -> None:
     instance.__dict__[name] = value
 
 
@@ -114,7 +115,7 @@ def builtin_base(cls: type) -> type | None:
     return None
 
 
-def slot_descriptors(cls: type) -> Iterator[tuple[str, Any]]:
+def _slot_descriptors(cls: type) -> Iterator[tuple[str, Any]]:
     for base in reversed(cls.__mro__):
         if base.__flags__ & HEAPTYPE:
             for name, value in vars(base).items():
@@ -122,7 +123,7 @@ def slot_descriptors(cls: type) -> Iterator[tuple[str, Any]]:
                     yield name, value
 
 
-def data_descriptors(cls: type) -> Iterator[str]:
+def _data_descriptors(cls: type) -> Iterator[str]:
     for base in cls.__mro__:
         for name, value in vars(base).items():
             if hasattr(type(value), "__set__"):

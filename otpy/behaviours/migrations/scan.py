@@ -1,8 +1,8 @@
 """Is anything old reachable from here? The quick question before the slow work.
 
 The garbage collector's own walk is several times faster than a rebuild. It does not see everything: a `msgspec.Struct`
-that holds only numbers and text is not tracked, and a dictionary of such is not either. If one of the old classes may have
-instances like that, the answer is yes without looking.
+that holds only numbers and text is not tracked, and a dictionary of such is not either. If one of the old classes may
+have instances like that, the answer is yes without looking.
 """
 
 from __future__ import annotations

@@ -1,0 +1,126 @@
+"""A command's end of the control socket: find the node, ask it, wait for the answer."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from otpy.cli.exits import BAD_INPUT, BadInput, CommandError, Failed
+from otpy.cli.frames import REQUEST_LIMIT, Answer, Event, Failure, FrameError, Request, Result, read_answer, send_frame
+from otpy.cli.runfolder import check_folder, check_name, default_folder, socket_names, socket_path
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+ACCEPT_SECONDS: Final = 10.0
+"""Time for a node to accept a request. Carrying it out may take as long as it takes."""
+
+OnEvent: TypeAlias = Callable[[Event], None]
+
+_START_ONE: Final = "start one with `otpy run TARGET`"
+
+
+def ask_node(name: str | None, run_dir: Path | None, verb: str, args: dict[str, Any] | None = None) -> Any:
+    """Find a node as `find_node` does, and ask it as `ask` does."""
+    return ask(find_node(name, run_dir), verb, args or {})
+
+
+def find_node(name: str | None, run_dir: Path | None = None) -> Path:
+    """Return the socket of node *name*, or of the only node that runs. *run_dir* None is this user's run folder."""
+    folder = run_dir or default_folder()
+    if name is not None:
+        check_name(name)
+    if not folder.exists():
+        raise BadInput(f"no node runs here: {folder} does not exist; {_START_ONE}")
+    check_folder(folder)
+    if name is not None:
+        path = socket_path(folder, name)
+        if not is_alive(path):
+            raise BadInput(f"no node {name!r} runs in {folder} ({_listed(running_nodes(folder))}); {_START_ONE}")
+        return path
+    match running_nodes(folder):
+        case [only]:
+            return socket_path(folder, only)
+        case []:
+            raise BadInput(f"no node runs in {folder}; {_START_ONE}")
+        case several:
+            raise BadInput(f"several nodes run in {folder}; choose one with --node: {', '.join(several)}")
+
+
+def running_nodes(folder: Path) -> list[str]:
+    """Return the names of the nodes that answer in *folder*."""
+    return [name for name in socket_names(folder) if is_alive(folder / f"{name}.sock")]
+
+
+def is_alive(path: Path) -> bool:
+    """Whether somebody listens at *path*; a socket left behind by `kill -9` is there, but nobody listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(ACCEPT_SECONDS)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def ask(path: Path, verb: str, args: dict[str, Any], on_event: OnEvent = lambda _: None) -> Any:
+    """Ask the node at *path* and return its result as plain data.
+
+    Raises BadInput or Failed, as the node says, and Failed if the node does not answer.
+    """
+    with _connected(path) as connection:
+        refused = _send(connection, Request(verb, args))
+        try:
+            return _await_result(connection, on_event)
+        except (OSError, FrameError) as error:
+            raise Failed(
+                f"the node at {path} gave no answer ({refused or error}); see its log, and `otpy history`"
+            ) from error
+
+
+@contextmanager
+def _connected(path: Path) -> Generator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ACCEPT_SECONDS)
+        try:
+            connection.connect(str(path))
+        except OSError as error:
+            raise BadInput(f"cannot reach the node at {path}: {error.strerror or error}; {_START_ONE}") from error
+        yield connection
+
+
+def _send(connection: socket.socket, request: Request) -> OSError | None:
+    """Send the request. A node that refuses may close before it has read all, yet its answer is there to be read."""
+    try:
+        send_frame(connection, request, REQUEST_LIMIT)
+    except FrameError as error:
+        raise BadInput(f"the request is too long for a node: {error}") from error
+    except OSError as error:
+        return error
+    return None
+
+
+def _await_result(connection: socket.socket, on_event: OnEvent) -> Any:
+    seconds: float | None = ACCEPT_SECONDS
+    while True:
+        answer: Answer = read_answer(connection, seconds)
+        seconds = None
+        match answer:
+            case Event():
+                on_event(answer)
+            case Result(value):
+                return value
+            case Failure():
+                raise _error(answer)
+
+
+def _error(failure: Failure) -> CommandError:
+    kind = BadInput if failure.code == BAD_INPUT else Failed
+    return kind(failure.message, detail={"error": failure.error, **failure.detail}, trace=failure.trace)
+
+
+def _listed(names: list[str]) -> str:
+    return f"running: {', '.join(names)}" if names else "none is running"

@@ -1,0 +1,507 @@
+"""A new version in the live module: all of it, or nothing; and back again, bit for bit."""
+
+# ruff: noqa: E501 - a case is easiest to read on one line
+
+import dataclasses
+import json
+import logging
+import pickle
+import sys
+import threading
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from otpy import code
+from otpy.code.journal import Journal
+from otpy.code.loader import LoadedVersion, prepare
+from otpy.errors import CompilationFailed, LoadFailed
+
+BASE = '''"""A module."""
+from __future__ import annotations
+import functools
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+RATE = 2
+DOUBLE = RATE * 2
+cache = {}
+total = 0
+
+def traced(function):
+    @functools.wraps(function)
+    def wrapper(*args):
+        return function(*args)
+    return wrapper
+
+def helper():
+    return "one"
+
+@traced
+def public():
+    return helper()
+
+def constant():
+    return RATE
+
+@dataclass
+class Item:
+    name: str = "x"
+    count: ClassVar[int] = 0
+    def label(self):
+        return helper() + self.name
+
+class Special(Item):
+    def label(self):
+        return "special " + super().label()
+
+class Other:
+    def value(self):
+        return helper()
+'''
+
+
+def load(name: str, source: str) -> ModuleType:
+    """Load *source* and return the module."""
+    code.load(source, name=name)
+    return sys.modules[name]
+
+
+def install(name: str, source: str) -> tuple[LoadedVersion, Journal]:
+    """Install *source*, keeping the journal."""
+    loaded, journal = prepare(name, source), Journal()
+    loaded.install(journal)
+    return loaded, journal
+
+
+def snapshot(module: ModuleType) -> list[tuple[str, int, object]]:
+    """Return the namespace: names, order, identities, and the code of functions."""
+    return [(key, id(value), getattr(value, "__code__", None)) for key, value in vars(module).items()]
+
+
+def test_module_that_did_not_exist_can_be_loaded(name: str) -> None:
+    """From text alone; it is imported by everyone else afterwards."""
+    module = load(name, "def f(): return __name__, __file__")
+    assert module.f() == (name, f"<otpy {name} 1>")
+    assert __import__(name) is module
+    assert module.__spec__ is not None
+    assert module.__spec__.name == name
+
+
+def test_module_object_stays_the_same(name: str) -> None:
+    """Whoever has imported the module sees the new version in it."""
+    module = load(name, BASE)
+    assert load(name, BASE.replace('"one"', '"two"')) is module
+    assert sys.modules[name] is module
+    assert module.public() == "two"
+
+
+def test_unchanged_definitions_keep_the_very_same_object(name: str) -> None:
+    """Only what changed is another object, and what was made from it."""
+    module = load(name, BASE)
+    before = dict(vars(module))
+    load(name, "# moved\n\n" + BASE.replace("count: ClassVar[int] = 0", "count: ClassVar[int] = 1"))
+    replaced = {key for key, value in before.items() if vars(module)[key] is not value}
+    assert replaced - {"__file__", "__loader__", "__spec__"} == {"Item", "Special"}
+    assert issubclass(module.Special, module.Item)
+
+
+def test_state_beside_an_edited_body_is_kept(name: str) -> None:
+    """`cache = {}` is not run again when its statement did not change."""
+    module = load(name, BASE)
+    cache = module.cache
+    cache["key"] = 1
+    load(name, BASE.replace('"one"', '"two"').replace("RATE = 2", "RATE = 3"))
+    assert module.cache is cache
+    assert cache == {"key": 1}
+    assert (module.RATE, module.DOUBLE, module.constant()) == (3, 6, 3)
+
+
+def test_number_that_a_program_has_counted_up_is_kept_and_told(name: str) -> None:
+    """`total` is no longer what its statement gave: it is state, even if the statement was edited."""
+    module = load(name, BASE)
+    vars(module)["total"] = 57
+    loaded, _ = install(name, BASE.replace("total = 0", "total = 1"))
+    assert module.total == 57
+    assert loaded.kept == ("total",)
+    assert "total keeps its value" in loaded.warnings[0]
+
+
+def test_object_with_a_life_of_its_own_is_kept_and_told(name: str) -> None:
+    """A pool is not made anew because its class was edited; a table of functions is, since it would hold old ones."""
+    source = "class Pool:\n    size = 1\npool = Pool()\ndef f(): return 1\ntable = {'f': f}\nlimit = Pool.size + 1\n"
+    module = load(name, source)
+    pool = module.pool
+    loaded, _ = install(name, source.replace("size = 1", "size = 2").replace("return 1", "return 2"))
+    assert module.pool is pool
+    assert loaded.kept == ("pool",)
+    assert module.table["f"]() == 2
+    assert module.limit == 3
+
+
+def test_equal_plain_values_stop_the_chain(name: str) -> None:
+    """`5` instead of `2 + 3` changes nothing for those who use it."""
+    source = "LIMIT = 2 + 3\nclass A:\n    limit = LIMIT\n"
+    module = load(name, source)
+    before = module.A
+    load(name, source.replace("2 + 3", "5"))
+    assert module.A is before
+
+
+def test_statement_that_builds_on_an_earlier_one_runs_on_its_value(name: str) -> None:
+    """`X += …` needs what `X = …` gives, not what the live module has by now."""
+    source = "X = [1]\nX += [2]\nY = len(X)\n"
+    module = load(name, source)
+    load(name, source.replace("[2]", "[2, 3]"))
+    assert module.X == [1, 2, 3]
+    assert module.Y == 3
+
+
+def test_new_functions_live_in_the_module(name: str) -> None:
+    """Whatever holds them: they see later changes of globals, and change the globals that everybody sees."""
+    source = """
+import functools
+VALUE = 1
+def get(): return VALUE
+def keep(f):
+    def kept(): return f()
+    return kept
+"""
+    module = load(name, source)
+    load(
+        name,
+        source
+        + """
+def set_value(x):
+    global VALUE
+    VALUE = x
+plain = get
+kept = keep(lambda: VALUE)
+partial = functools.partial(lambda: VALUE)
+nested = (({"in": [lambda: VALUE]},),)
+cached = functools.lru_cache(lambda x: VALUE + x)
+bound = type("T", (), {"f": lambda self: VALUE})().f
+def default(f=(lambda: VALUE)): return f()
+class A:
+    made = property(lambda self: VALUE)
+    @staticmethod
+    def static(): return VALUE
+    @classmethod
+    def by_class(cls): return VALUE
+    @functools.cached_property
+    def cached(self): return VALUE
+    def method(self): return VALUE
+in_set = {lambda: VALUE}
+by_key = {get: 1, (lambda: VALUE): 2}
+a = A()
+a.stored = lambda: VALUE
+""",
+    )
+    module.set_value(7)
+    assert module.VALUE == 7
+    seen = {
+        "plain": module.plain(),
+        "kept": module.kept(),
+        "partial": module.partial(),
+        "nested": module.nested[0][0]["in"][0](),
+        "cached": module.cached(0),
+        "bound": module.bound(),
+        "default": module.default(),
+        "property": module.A().made,
+        "static": module.A.static(),
+        "class": module.A.by_class(),
+        "cached property": module.A().cached,
+        "method": module.A().method(),
+        "set": next(iter(module.in_set))(),
+        "key": [key() for key in module.by_key],
+        "stored": module.a.stored(),
+    }
+    assert seen == dict.fromkeys(seen, 7) | {"key": [7, 7]}
+
+
+def test_dataclass_in_a_module_with_lazy_annotations(name: str) -> None:
+    """dataclasses look their module up in sys.modules while it loads, and must find the new version there."""
+    module = load(name, "from __future__ import annotations\nx = 1\n")
+    load(
+        name,
+        """
+from __future__ import annotations
+import dataclasses, typing as t
+x = 1
+@dataclasses.dataclass
+class A:
+    shared: t.ClassVar[int] = 5
+    only_init: dataclasses.InitVar[int] = 1
+    own: list[int] = dataclasses.field(default_factory=list)
+""",
+    )
+    assert [field.name for field in dataclasses.fields(module.A)] == ["own"]
+    assert module.A() == module.A()
+    assert module.A.__init__.__globals__ is vars(module)
+
+
+def test_enum_named_tuple_and_generic_are_made(name: str) -> None:
+    """They look for their module too."""
+    module = load(name, "x = 1")
+    load(
+        name,
+        "import enum, typing\nclass E(enum.Enum):\n    A = 1\nclass N(typing.NamedTuple):\n    x: 'E' = E.A\nT = typing.TypeVar('T')\nclass G(typing.Generic[T]):\n    pass\n",
+    )
+    assert pickle.loads(pickle.dumps(module.N())) == module.N()  # noqa: S301 - made two words before
+    assert module.G[int]
+
+
+def test_other_threads_see_the_live_module_while_the_new_one_runs(name: str) -> None:
+    """Nothing of a version that is being prepared can be imported elsewhere."""
+    module = load(name, "x = 1")
+    seen: list[object] = []
+
+    def look() -> None:
+        imported = __import__(name)
+        seen.extend([imported.x, hasattr(imported, "y"), dir(imported) == dir(module)])
+
+    def from_another_thread() -> None:
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+
+    vars(module)["look"] = from_another_thread
+    load(name, f"x = 2\ny = 1\nlook()\nimport {name} as me\nown = me.y\n")
+    assert seen == [1, False, True]
+    assert module.own == 1
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        BASE.replace('"one"', '"two"'),
+        BASE.replace("RATE = 2", "RATE = 3"),
+        BASE.replace("class Other:", "class Another:"),
+        BASE.replace("class Special(Item)", "class Special"),
+        BASE.replace('name: str = "x"', 'name: str = "y"\n    more: list = field(default_factory=list)'),
+        BASE.replace('"""A module."""', '"""Another."""').replace("class Other:", 'class Other:\n    """Docs."""'),
+        "# moved\n" + BASE,
+        "x = 1",
+        "",
+        BASE + "import colorsys\nNEW = colorsys\n",
+        BASE + "import functools\nfast = functools.lru_cache(helper)\nall_of_them = {helper: [Item, (public,)]}\n",
+    ],
+    ids=[
+        "body",
+        "constant",
+        "class renamed",
+        "base",
+        "fields",
+        "docs",
+        "moved",
+        "nearly empty",
+        "empty",
+        "import",
+        "holders",
+    ],
+)
+def test_undo_restores_every_object(name: str, edit: str) -> None:
+    """The same objects in the same order with the same code, in the module, its classes and its dependents."""
+    module = load(name, BASE)
+    sys.modules.pop("colorsys", None)
+    dependent = ModuleType(f"{name}_user")
+    sys.modules[dependent.__name__] = dependent
+    try:
+        exec(f"from {name} import *\nfrom {name} import RATE as r, helper as h", vars(dependent))  # noqa: S102 - an importer
+        classes = [module.Item, module.Special, module.Other]
+        modules = list(sys.modules)
+        before = snapshot(module), snapshot(dependent), [list(vars(cls).items()) for cls in classes], module.__doc__
+        _, journal = install(name, edit)
+        journal.undo()
+        after = snapshot(module), snapshot(dependent), [list(vars(cls).items()) for cls in classes], module.__doc__
+        assert after == before
+        assert [each for each in sys.modules if each not in modules] == []
+        assert [version.number for version in code.versions(name)] == [1]
+        assert module.Special().label() == "special onex"
+    finally:
+        del sys.modules[dependent.__name__]
+
+
+BROKEN = [
+    ("exception half-way", BASE.replace("class Special", "LEAKED = 1\n1 / 0\nclass Special"), ZeroDivisionError),
+    ("import that fails", BASE + "import colorsys\nimport no_such_module_at_all\n", ModuleNotFoundError),
+    ("name that is gone is still used", BASE.replace("def helper", "def helped") + "x = helper()\n", NameError),
+    ("base that is gone", BASE.replace("class Item", "class Thing"), NameError),
+    ("exit", BASE + "raise SystemExit(3)\n", SystemExit),
+    ("decorator that raises", BASE + "@None\ndef f(): pass\n", TypeError),
+]
+
+
+@pytest.mark.parametrize(("source", "cause"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
+def test_import_that_fails_half_way_leaves_nothing(name: str, source: str, cause: type[BaseException]) -> None:
+    """No name, no module, no version; the error is the new code's own, as the cause."""
+    module = load(name, BASE)
+    sys.modules.pop("colorsys", None)
+    before, modules = snapshot(module), set(sys.modules)
+    with pytest.raises(LoadFailed) as caught:
+        prepare(name, source)
+    assert isinstance(caught.value.__cause__, cause)
+    assert name in str(caught.value)
+    assert snapshot(module) == before
+    assert sys.modules[name] is module
+    assert set(sys.modules) == modules
+    assert len(code.versions(name)) == 1
+
+
+def test_new_module_that_fails_does_not_exist(name: str) -> None:
+    """As with an ordinary import."""
+    with pytest.raises(LoadFailed):
+        prepare(name, "x = 1\nraise ValueError\n")
+    assert name not in sys.modules
+
+
+def test_source_that_does_not_compile_changes_nothing(name: str) -> None:
+    """It is refused before anything runs."""
+    module = load(name, "x = 1")
+    before = snapshot(module)
+    with pytest.raises(CompilationFailed):
+        code.load("x = 2\ny = = 3\n", name=name)
+    assert snapshot(module) == before
+
+
+def test_version_that_is_given_up_forgets_its_imports(name: str) -> None:
+    """Preparing is no reason for a module to stay."""
+    load(name, "x = 1")
+    sys.modules.pop("colorsys", None)
+    loaded = prepare(name, "import colorsys")
+    assert "colorsys" in sys.modules
+    loaded.discard()
+    assert "colorsys" not in sys.modules
+
+
+def test_modules_first_imported_by_the_new_version_go_with_it(on_disk: Callable[[str, str], Path], name: str) -> None:
+    """Also those that they imported in turn, and the attributes of their packages."""
+    on_disk(f"{name}_pkg.__init__", "")
+    on_disk(f"{name}_pkg.one", f"from {name}_pkg import two")
+    on_disk(f"{name}_pkg.two", "")
+    load(name, "x = 1")
+    _, journal = install(name, f"import {name}_pkg.one")
+    assert f"{name}_pkg.two" in sys.modules
+    journal.undo()
+    assert [each for each in sys.modules if each.startswith(f"{name}_pkg")] == []
+
+
+def test_submodule_is_an_attribute_of_its_package(on_disk: Callable[[str, str], Path], name: str) -> None:
+    """A module that is loaded from text is found like one that was imported."""
+    on_disk(f"{name}_pkg.__init__", "")
+    package = __import__(f"{name}_pkg")
+    loaded, journal = install(f"{name}_pkg.sub", "x = 1")
+    assert package.sub.x == 1
+    assert loaded.name == f"{name}_pkg.sub"
+    assert package.sub.__package__ == f"{name}_pkg"
+    journal.undo()
+    assert not hasattr(package, "sub")
+    assert f"{name}_pkg.sub" not in sys.modules
+
+
+# -- dependents ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def user(name: str, on_disk: Callable[[str, str], Path]) -> ModuleType:
+    """A module that has imported everything from the module under test, by several names."""
+    load(name, BASE + "FIVE = 5\nSETTINGS = [1]\n")
+    on_disk(
+        f"{name}_user",
+        f"from {name} import helper, Item as Thing, FIVE, SETTINGS, constant\nunrelated = 5\nalias = helper\n",
+    )
+    return __import__(f"{name}_user")
+
+
+def test_from_imports_of_replaced_names_are_rebound(name: str, user: ModuleType) -> None:
+    """Functions and classes by identity, under whatever name; constants where an import statement says so."""
+    module = sys.modules[name]
+    constant = user.constant
+    edit = BASE.replace('"one"', '"two"').replace('name: str = "x"', 'name: str = "y"') + "FIVE = 6\nSETTINGS = [2]\n"
+    loaded, journal = install(name, edit)
+    assert user.helper() == user.alias() == "two"
+    assert user.Thing is module.Item
+    assert (user.FIVE, user.SETTINGS) == (6, [2])
+    assert user.unrelated == 5
+    assert user.constant is constant
+    assert set(loaded.rebound) == {f"{name}_user.{n}" for n in ("helper", "alias", "Thing", "FIVE", "SETTINGS")}
+    journal.undo()
+    assert (user.helper(), user.FIVE, user.SETTINGS) == ("one", 5, [1])
+
+
+def test_values_that_others_have_too_are_left_alone(name: str) -> None:
+    """A name for something of another module: whoever else has that is not concerned."""
+    load(name, "from logging import root as log\nfrom json import dumps as text\nn = 1")
+    root = logging.root
+    dumps = json.dumps
+    load(name, "from logging import lastResort as log\nfrom json import loads as text\nn = 2")
+    assert logging.root is root
+    assert json.dumps is dumps
+
+
+def test_removed_name_that_is_still_imported_is_told(name: str, user: ModuleType) -> None:
+    """It goes on working there, but someone should know."""
+    loaded = prepare(name, BASE.replace("def constant", "def other_name") + "FIVE = 5\nSETTINGS = [1]\n")
+    assert any("constant is gone" in warning and user.__name__ in warning for warning in loaded.warnings)
+
+
+# -- what it means for states ----------------------------------------------------------------------
+
+
+def test_classes_are_paired_with_their_successors(name: str) -> None:
+    """Nested ones too; a class that is gone has None. Unchanged ones are not there."""
+    source = (
+        "class A:\n    class In:\n        pass\n    class Out:\n        pass\nclass B:\n    pass\nclass C:\n    pass\n"
+    )
+    module = load(name, source)
+    a, b = module.A, module.B
+    new = source.replace("    class Out:\n        pass\n", "    x = 1\n").replace("class B:\n    pass\n", "")
+    loaded, _ = prepare(name, new), None
+    new_a = loaded.scratch.namespace["A"]
+    assert loaded.classes == {a: new_a, a.In: new_a.In, a.Out: None, b: None}
+
+
+def test_docstrings_are_put_right_in_place(name: str) -> None:
+    """help() shows the new text; the function is the same."""
+    source = 'def f():\n    """One."""\nclass A:\n    """One."""\n    def m(self):\n        """One."""\n'
+    module = load(name, source)
+    f, a = module.f, module.A
+    load(name, source.replace("One", "Two"))
+    assert module.f is f
+    assert module.A is a
+    assert [f.__doc__, a.__doc__, a.m.__doc__] == ["Two."] * 3
+
+
+def test_module_annotations_follow(name: str) -> None:
+    """`typing.get_type_hints(module)` tells what the source says."""
+    module = load(name, "x: int = 1\ny: str = 'a'\n")
+    load(name, "x: float = 1\nz: 'list[int]' = []\n")
+    assert typing.get_type_hints(module) == {"x": float, "z": list[int]}
+    load(name, "x = 1\n")
+    assert typing.get_type_hints(module) == {}
+
+
+def test_code_written_in_another_language_is_refused() -> None:
+    """There is nothing to take the place of."""
+    with pytest.raises(LoadFailed, match="not made of Python source"):
+        prepare("sys", "x = 1")
+    assert sys.modules["sys"] is sys
+
+
+def test_star_imports_and_names_from_elsewhere_are_known(name: str) -> None:
+    """What `*` brought and what was put into the module at run time can be used by edited code."""
+    module = load(name, "from os.path import *\nx = 1\n")
+    vars(module)["patched"] = 5
+    load(name, "from os.path import *\nx = join('a', 'b')\ny = patched\n")
+    assert module.x.startswith("a")
+    assert module.y == 5
+
+
+def test_globals_that_a_statement_sets_unseen_are_installed(name: str) -> None:
+    """Not only what a reader can see."""
+    module = load(name, "x = 1")
+    load(name, "x = 1\nglobals()['made'] = 3\n")
+    assert module.made == 3

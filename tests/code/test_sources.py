@@ -1,0 +1,169 @@
+"""Tracebacks, `inspect.getsource` and lines are right for every version."""
+
+import inspect
+import linecache
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otpy import code
+from otpy.code.baseline import note_source
+from otpy.code.journal import Journal
+from otpy.code.loader import prepare
+from otpy.errors import LoadFailed
+
+SOURCE = """
+def fail():
+    raise ValueError("one")
+
+class A:
+    def fail(self):
+        return fail()
+"""
+NEW = "# a comment\n# and another\n" + SOURCE.replace('ValueError("one")', 'ValueError("two")')
+
+
+def shown(function: Callable[[], Any]) -> list[tuple[str, int | None, str | None]]:
+    """Return file, line and text of each frame that *function* has when it raises."""
+    try:
+        function()
+    except ValueError as error:
+        return [(frame.filename, frame.lineno, frame.line) for frame in traceback.extract_tb(error.__traceback__)[1:]]
+    raise AssertionError
+
+
+def test_frames_of_each_version_show_its_own_text(name: str) -> None:
+    """The old function, held by someone, and the new one, side by side."""
+    code.load(SOURCE, name=name)
+    old = sys.modules[name].fail
+    code.load(NEW, name=name)
+    new = sys.modules[name].fail
+    assert shown(old) == [(f"<otpy {name} 1>", 3, 'raise ValueError("one")')]
+    assert shown(new) == [(f"<otpy {name} 2>", 5, 'raise ValueError("two")')]
+
+
+def test_text_outlives_checkcache(name: str) -> None:
+    """The traceback module drops entries whose file has changed or is gone: not these."""
+    code.load(SOURCE, name=name)
+    linecache.checkcache()
+    assert linecache.getline(f"<otpy {name} 1>", 3) == '    raise ValueError("one")\n'
+
+
+def test_source_of_functions_and_classes(name: str) -> None:
+    """Of the old function its own text, of all that is in the module the new one's."""
+    code.load(SOURCE, name=name)
+    module = sys.modules[name]
+    old = module.fail
+    code.load(NEW, name=name)
+    assert 'ValueError("one")' in inspect.getsource(old)
+    assert 'ValueError("two")' in inspect.getsource(module.fail)
+    assert inspect.getsource(module.A).startswith("class A:")
+    assert inspect.getsource(module.A.fail).startswith("    def fail(self):")
+    assert inspect.getsource(module) == NEW
+
+
+def test_function_that_only_moved_keeps_its_identity_and_gets_its_lines(name: str) -> None:
+    """Also what is inside it, and what was made by it."""
+    source = "def outer():\n    def inner():\n        raise ValueError\n    return inner\n"
+    code.load(source, name=name)
+    module = sys.modules[name]
+    outer, inner = module.outer, module.outer()
+    code.load("\n\n" + source, name=name)
+    assert module.outer is outer
+    assert shown(inner) == shown(outer()) == [(f"<otpy {name} 2>", 5, "raise ValueError")]
+
+
+def test_frame_that_runs_keeps_its_text(name: str) -> None:
+    """A generator that was begun on the old version ends on it."""
+    source = "def g():\n    yield 1\n    raise ValueError('old')\n"
+    code.load(source, name=name)
+    running = sys.modules[name].g()
+    assert next(running) == 1
+    code.load("\n\n" + source.replace("old", "new"), name=name)
+    assert shown(lambda: next(running))[1:] == [(f"<otpy {name} 1>", 3, "raise ValueError('old')")]
+
+
+def test_failing_module_body_shows_its_line(name: str) -> None:
+    """The cause of the failure points into the text that was given."""
+    with pytest.raises(LoadFailed) as caught:
+        code.load("x = 1\ny = 1 / 0  # here\n", name=name)
+    assert caught.value.__cause__ is not None
+    last = traceback.extract_tb(caught.value.__cause__.__traceback__)[-1]
+    assert (last.lineno, last.line) == (2, "y = 1 / 0  # here")
+
+
+def test_form_feeds_do_not_shift_lines(name: str) -> None:
+    """Python counts lines by newlines alone; str.splitlines does not."""
+    code.load("x = 1\n\x0c\ndef f():\n    raise ValueError\n", name=name)
+    assert shown(sys.modules[name].f) == [(f"<otpy {name} 1>", 4, "raise ValueError")]
+
+
+# -- modules with a file ---------------------------------------------------------------------------
+
+
+def test_current_version_of_a_file_has_the_real_path(name: str, on_disk: Callable[[str, str], Path]) -> None:
+    """So that breakpoints and editors find it; the old version is filed under a name of its own."""
+    path = on_disk(name, SOURCE)
+    module = __import__(name)
+    note_source(name)
+    old = module.fail
+    path.write_text(NEW)
+    version = code.load(name)
+    assert version.path == str(path)
+    assert module.__file__ == str(path)
+    assert shown(module.fail) == [(str(path), 5, 'raise ValueError("two")')]
+    assert shown(module.A().fail)[0] == (str(path), 9, "return fail()")
+    assert shown(old) == [(f"<otpy {name} 1>", 3, 'raise ValueError("one")')]
+    assert inspect.getsource(module.A).startswith("class A:")
+
+
+def test_file_that_is_edited_afterwards_does_not_confuse_tracebacks(
+    name: str, on_disk: Callable[[str, str], Path]
+) -> None:
+    """What is shown is what runs, also when the text did not come from the disk."""
+    path = on_disk(name, SOURCE)
+    module = __import__(name)
+    code.load(NEW, name=name)
+    path.write_text("something = 'else entirely'\n" * 20)
+    linecache.checkcache()
+    assert shown(module.fail) == [(str(path), 5, 'raise ValueError("two")')]
+
+
+def test_undo_gives_the_file_its_text_back(name: str, on_disk: Callable[[str, str], Path]) -> None:
+    """And the functions theirs."""
+    path = on_disk(name, SOURCE)
+    module = __import__(name)
+    loaded, journal = prepare(name, NEW), Journal()
+    loaded.install(journal)
+    journal.undo()
+    assert shown(module.fail) == [(str(path), 3, 'raise ValueError("one")')]
+
+
+def test_text_that_does_not_run_is_not_believed(name: str, on_disk: Callable[[str, str], Path]) -> None:
+    """A file that was edited after the import says nothing about what runs: then everything is loaded anew."""
+    path = on_disk(name, SOURCE + "kept = {}\n")
+    module = __import__(name)
+    old = module.fail
+    path.write_text(NEW + "kept = {}\n")
+    loaded = prepare(name, NEW + "kept = {}\n")
+    assert loaded.previous is None
+    assert "not known" in loaded.warnings[0]
+    loaded.install(Journal())
+    assert shown(module.fail)[0][2] == 'raise ValueError("two")'
+    assert shown(old) == [(f"<otpy {name} 0>", 3, "")]
+
+
+def test_constant_edited_after_the_import_is_noticed(
+    name: str, on_disk: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the byte-code file, which knows how long the text was that it was made from."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = on_disk(name, "LIMIT = 1\n")
+    module = __import__(name)
+    path.write_text("LIMIT = 1000\n")
+    code.load(name)
+    assert module.LIMIT == 1000

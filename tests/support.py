@@ -1,0 +1,126 @@
+"""What the tests share: running a test as a process, waiting for a fact, and Python in a process of its own."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, ParamSpec, final
+
+import otpy
+
+P = ParamSpec("P")
+
+DEADLINE: Final = 20.0
+"""Seconds that a test waits for what should happen at once; only a failing test, or a very busy machine, needs them."""
+
+_ROOT = Path(__file__).parent.parent
+_LOOK_SECONDS = 0.001
+
+
+def inside(test: Callable[P, None]) -> Callable[P, None]:
+    """Run a test as a process of a runtime of its own."""
+
+    @functools.wraps(test)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        with otpy.runtime():
+            otpy.run(functools.partial(test, *args, **kwargs))
+
+    return wrapper
+
+
+def eventually(fact: Callable[[], object], *, within: float = DEADLINE) -> None:
+    """Wait until `fact()` is true; fail after *within* seconds. For facts that nobody sends a message about."""
+    until = time.monotonic() + within
+    while not fact():
+        assert time.monotonic() < until, f"did not come true within {within} s: {fact}"
+        otpy.sleep(_LOOK_SECONDS)
+
+
+def get(*, timeout: float = DEADLINE) -> Any:
+    """Return the next message of the running process."""
+    return otpy.receive(timeout=timeout)
+
+
+def reason_of(pid: otpy.Pid, *, timeout: float = DEADLINE) -> Any:
+    """Wait for the end of *pid* and return its exit reason; NoProc() if it had ended before."""
+    ref = otpy.monitor(pid)
+    return otpy.receive(lambda message: isinstance(message, otpy.Down) and message.ref is ref, timeout=timeout).reason
+
+
+def down(ref: otpy.Ref, *, timeout: float = DEADLINE) -> Any:
+    """Wait for the Down message of *ref* and return its reason."""
+    return otpy.receive(lambda message: isinstance(message, otpy.Down) and message.ref is ref, timeout=timeout).reason
+
+
+def idle_process() -> otpy.Pid:
+    """Start a plain process that waits for one message, whatever it is."""
+    return otpy.spawn(otpy.receive)
+
+
+def python(code: str, *arguments: str, timeout: float = 50.0) -> subprocess.CompletedProcess[str]:
+    """Run *code* in a Python of its own and return what came of it."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+class Echo(otpy.GenServer[list[Any]]):
+    """Replies with the request, keeps the casts, and shows them."""
+
+    def init(self, arg: object) -> otpy.Ok[list[Any]]:
+        """Start with nothing."""
+        return otpy.Ok([])
+
+    def handle_call(self, request: Any, from_: otpy.From, state: list[Any]) -> Any:
+        """Return the request; run it if it is a function."""
+        if request == "casts":
+            return otpy.Reply(list(state), state)
+        return otpy.Reply(request() if callable(request) else request, state)
+
+    def handle_cast(self, request: Any, state: list[Any]) -> Any:
+        """Keep the request; run it if it is a function."""
+        if callable(request):
+            request()
+            return otpy.NoReply(state)
+        return otpy.NoReply([*state, request])
+
+
+class ThreadEcho(Echo):
+    """The same on a thread of its own."""
+
+    runs_on = "thread"
+
+
+@final
+class HandClock:
+    """A clock that only the test moves."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def now(self) -> float:
+        """Return the seconds that the test has let pass."""
+        return self._now
+
+    def wait_for(self, moment: float) -> float:
+        """Wait until somebody rings: no time passes by itself."""
+        return -1
+
+    def advance(self, seconds: float, runtime: Any) -> None:
+        """Let *seconds* pass, and have the scheduler look what is due."""
+        self._now += seconds
+        runtime.scheduler.between_slices(_nothing)
+
+
+def _nothing() -> None:
+    """Only wakes the scheduler."""
