@@ -33,6 +33,20 @@ def inside(test: Callable[P, None]) -> Callable[P, None]:
     return wrapper
 
 
+def outside(test: Callable[P, None]) -> Callable[P, None]:
+    """Run a test in a runtime of its own, but from a thread: for handlers that block or compute for long.
+
+    A process that waits on the scheduler stands on a thread, and if a handler gets stuck on that thread, it waits too.
+    """
+
+    @functools.wraps(test)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        with otpy.runtime():
+            test(*args, **kwargs)
+
+    return wrapper
+
+
 def eventually(fact: Callable[[], object], *, within: float = DEADLINE) -> None:
     """Wait until `fact()` is true; fail after *within* seconds. For facts that nobody sends a message about."""
     until = time.monotonic() + within
@@ -41,18 +55,18 @@ def eventually(fact: Callable[[], object], *, within: float = DEADLINE) -> None:
         otpy.sleep(_LOOK_SECONDS)
 
 
-def get(*, timeout: float = DEADLINE) -> Any:
+def get(*, timeout: float | None = DEADLINE) -> Any:
     """Return the next message of the running process."""
     return otpy.receive(timeout=timeout)
 
 
-def reason_of(pid: otpy.Pid, *, timeout: float = DEADLINE) -> Any:
+def reason_of(pid: otpy.Pid, *, timeout: float | None = DEADLINE) -> Any:
     """Wait for the end of *pid* and return its exit reason; NoProc() if it had ended before."""
     ref = otpy.monitor(pid)
     return otpy.receive(lambda message: isinstance(message, otpy.Down) and message.ref is ref, timeout=timeout).reason
 
 
-def down(ref: otpy.Ref, *, timeout: float = DEADLINE) -> Any:
+def down(ref: otpy.Ref, *, timeout: float | None = DEADLINE) -> Any:
     """Wait for the Down message of *ref* and return its reason."""
     return otpy.receive(lambda message: isinstance(message, otpy.Down) and message.ref is ref, timeout=timeout).reason
 

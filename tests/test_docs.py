@@ -100,6 +100,13 @@ def test_code_runs_and_prints_what_the_page_says(page: Path, tmp_path: Path) -> 
     assert done.stdout == code.output
 
 
+def test_every_decision_is_listed() -> None:
+    """A record that nobody finds is decided again."""
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text())
+    assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
+
+
 def test_readme_opens_with_a_program_of_its_own() -> None:
     """The first example is run like all others; this keeps it from getting lost."""
     assert Path("README.md") in with_code()

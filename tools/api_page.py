@@ -35,7 +35,8 @@ GROUPS = {
         "otpy.behaviours.children_start",
         "otpy.behaviours.tree",
     ),
-    "Actors of pykka": ("otpy.kernel.actors",),
+    "Actors of pykka": ("otpy.kernel.actors", "otpy.kernel.futures"),
+    "Upgrades": ("otpy.upgrade.conversion",),
     "Errors": ("otpy.errors",),
 }
 """The facade's names, by the modules they come from; what comes from elsewhere stands in the last group."""
@@ -69,7 +70,7 @@ def grouped(names: set[str]) -> dict[str, list[str]]:
     """Sort the facade's names into groups."""
     group_of = {module: group for group, modules in GROUPS.items() for module in modules}
     groups: dict[str, list[str]] = {group: [] for group in (*GROUPS, "More")}
-    for name in sorted(names, key=str.lower):
+    for name in sorted(names, key=lambda name: (name.lower(), name)):
         groups[group_of.get(home(getattr(otpy, name)), "More")].append(name)
     return {group: members for group, members in groups.items() if members}
 

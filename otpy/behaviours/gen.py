@@ -12,7 +12,7 @@ import msgspec
 from otpy.errors import CallingSelf, CallTimeout, NoProcess, ServerExited
 from otpy.kernel import aio, calls
 from otpy.kernel.calls import PENDING, Call, Cast, Failed, From
-from otpy.kernel.here import current, waiting
+from otpy.kernel.here import current, here, waiting
 from otpy.kernel.messages import StopServer
 from otpy.kernel.primitives import Dest, resolve
 from otpy.kernel.process import Process, deliver
@@ -51,7 +51,9 @@ async def acall(server: Dest, request: Any, *, timeout: float | None = 5.0) -> A
 
 def cast(server: Dest, request: Any) -> None:
     """Send *request* to *server* and do not wait. The dead swallow it; so does a name that nobody has, as in OTP."""
-    current()
+    me = here.process
+    if me is None or me.fenced:
+        current()
     try:
         deliver(server if type(server) is Process else resolve(server), Cast(request))
     except NoProcess:

@@ -58,6 +58,7 @@ class Behaviour(ProcessActor, Generic[StateT]):
     __slots__ = ()
 
     runs_on: ClassVar[Literal["scheduler", "thread", "asyncio"]] = "scheduler"
+    __vsn__: ClassVar[Any] = None
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Refuse a class that could not run as it says."""
@@ -357,10 +358,11 @@ def handle(process: Process, message: Any) -> None:
             callback = "handle_cast"
             result = process.actor.handle_cast(message.request, process.state)
         else:
-            step = _special(process, message, kind)
-            if step is not _NOT_SPECIAL:
-                carry_out(process, step)
-                return
+            if kind in _SPECIAL:
+                step = _special(process, message, kind)
+                if step is not _NOT_SPECIAL:
+                    carry_out(process, step)
+                    return
             callback = "handle_info"
             result = process.actor.handle_info(message, process.state)
         if type(result) is NoReply and result.then is None and kind is not Call and not process.fenced:
@@ -385,6 +387,9 @@ async def handle_async(process: Process, message: Any) -> None:
             callback, pending = "handle_call", actor.handle_call(message.request, message, process.state)
         elif kind is Cast:
             callback, pending = "handle_cast", actor.handle_cast(message.request, process.state)
+        elif kind is SystemCall:
+            await carry_out_async(process, await serve_system_async(process, message))
+            return
         else:
             step = _special(process, message, kind)
             if step is not _NOT_SPECIAL:
@@ -401,6 +406,7 @@ async def _settled(result: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
+_SPECIAL = frozenset({SystemCall, Exit})
 _NOT_SPECIAL: Any = object()
 
 
@@ -427,11 +433,28 @@ def serve_system(process: Process, call: SystemCall) -> Step:
         answer = request(process)
     except Exception as error:  # noqa: BLE001 - handed to who asked
         answer = Failed(error)
+    _served(process, call, answer)
+    return None
+
+
+async def serve_system_async(process: Process, call: SystemCall) -> Step:
+    """As `serve_system`, for a server whose callbacks may be coroutines: the request may be one, too."""
+    if isinstance(call.request, StopServer):
+        return serve_system(process, call)
+    process.serving = call
+    try:
+        answer = await _settled(call.request(process))
+    except Exception as error:  # noqa: BLE001 - handed to who asked
+        answer = Failed(error)
+    _served(process, call, answer)
+    return None
+
+
+def _served(process: Process, call: SystemCall, answer: Any) -> None:
     process.serving = None
     if process.idle_after is not None and not process.suspended:  # its time begins anew, as in OTP
         process.runtime.timers.arm(process, process.runtime.clock.now() + process.idle_after)
     call.put(answer)
-    return None
 
 
 def _conclude(process: Process, callback: str, result: Any, message: Any) -> Step:
@@ -452,18 +475,21 @@ def _conclude(process: Process, callback: str, result: Any, message: Any) -> Ste
             step = _then(process, then, callback, result)
             call.put(value)
             return step
-        case Stop(reason, state, reply) if not isinstance(state, Unset):
+        case Stop(reason, state, reply) if not isinstance(state, Unset) and (call is not None or reply is UNSET):
             process.state = state
-            return Ending(reason, message, call, reply if call is not None else UNSET)
+            return Ending(reason, message, call, reply)
         case _:
             return Ending(BadReturn(callback, result), message)
 
 
 def defer(process: Process, call: Call) -> None:
-    """Remember a request that is answered later, so that it fails if the process ends before."""
-    if call.answer is not PENDING:
-        return
+    """Remember a request that is answered later, so that it fails if the process ends before.
+
+    Who answers it, or gives it up, takes it out again; it may have happened before it was in.
+    """
     process.owe(call)
+    if call.answer is not PENDING or call.waiter is None:
+        call.abandon()
 
 
 def _then(process: Process, then: Then, callback: str, result: Any) -> Step:

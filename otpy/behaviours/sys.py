@@ -8,9 +8,11 @@ Source: OTP sys.erl; UPGRADE_FACTS: a suspended process.
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import sys as _sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Literal
 
 import msgspec
@@ -21,6 +23,7 @@ from otpy.behaviours.gen_server import (
     handle,
     handle_async,
     serve_system,
+    serve_system_async,
     shown,
 )
 from otpy.behaviours.gen_server import carry_out as _carry_out
@@ -100,13 +103,20 @@ def _choose_handle(process: Process) -> None:
 
 
 def _plain(process: Process) -> Handle:
-    return handle_async if process.actor.runs_on == "asyncio" else handle
+    return handle_async if _awaits(process) else handle
+
+
+def _awaits(process: Process) -> bool:
+    """Whether the callbacks of *process* may be coroutines."""
+    return bool(process.actor.runs_on == "asyncio")
 
 
 def _handle_suspended(process: Process, message: Any) -> Any:
     """Serve system requests, obey the parent's exit, keep everything else."""
     kind = type(message)
     if kind is SystemCall:
+        if _awaits(process):
+            return _serve_suspended(process, message)
         step = serve_system(process, message)
     elif kind is Exit and (message.pid is process.parent or message.pid is process.runtime.system):
         step = Ending(message.reason, message)
@@ -115,9 +125,13 @@ def _handle_suspended(process: Process, message: Any) -> Any:
             process.held = deque()
         process.held.append(message)
         return None
-    if process.actor.runs_on == "asyncio":
+    if _awaits(process):
         return _carry_out_async(process, step)
     return _carry_out(process, step)
+
+
+async def _serve_suspended(process: Process, call: SystemCall) -> None:
+    await _carry_out_async(process, await serve_system_async(process, call))
 
 
 # -- states and code -------------------------------------------------------------------------------
@@ -134,7 +148,7 @@ def replace_state(server: Dest, fn: Callable[[Any], Any], *, timeout: float | No
     def replace(process: Process) -> Any:
         try:
             process.state = fn(process.state)
-        except Exception as error:
+        except (Exception, ExitProcess) as error:
             raise CallbackFailed(error) from error
         return process.state
 
@@ -149,19 +163,37 @@ def change_code(
     Raises ChangeCodeFailed if the server is not suspended or its code_change fails; it keeps its old state and class
     then, and stays suspended. This is OTP's primitive; `otpy.upgrade` does the whole of an upgrade.
     """
-    _ask(server, lambda process: _change_code(process, module, old_vsn, extra), timeout)
+
+    def change(process: Process) -> Any:
+        if not process.suspended:
+            raise ChangeCodeFailed(("unknown_system_msg", ("change_code", module, old_vsn, extra)))
+        convert = _convert_async if _awaits(process) else _convert
+        return convert(process, module, old_vsn, extra)
+
+    _ask(server, change, timeout)
 
 
-def _change_code(process: Process, module: str, old_vsn: Any, extra: Any) -> None:
-    if not process.suspended:
-        raise ChangeCodeFailed(("unknown_system_msg", ("change_code", module, old_vsn, extra)))
+def _convert(process: Process, module: str, old_vsn: Any, extra: Any) -> None:
+    with _code_of(process, module) as actor:
+        process.state = _changed(code_change(actor, old_vsn, process.state, extra))
+
+
+async def _convert_async(process: Process, module: str, old_vsn: Any, extra: Any) -> None:
+    with _code_of(process, module) as actor:
+        result = code_change(actor, old_vsn, process.state, extra)
+        process.state = _changed(await result if inspect.isawaitable(result) else result)
+
+
+@contextlib.contextmanager
+def _code_of(process: Process, module: str) -> Generator[Behaviour[Any]]:
+    """Give the actor of *process* the class that *module* has now; if the block fails, the old one again."""
     actor: Behaviour[Any] = process.actor
     old_class = type(actor)
     new_class = getattr(_sys.modules.get(module), old_class.__qualname__, old_class)
     if isinstance(new_class, type) and new_class is not old_class:
         object.__setattr__(actor, "__class__", new_class)  # past the refusal to set attributes
     try:
-        process.state = _changed(code_change(actor, old_vsn, process.state, extra))
+        yield actor
     except (Exception, ExitProcess) as error:
         object.__setattr__(actor, "__class__", old_class)
         if isinstance(error, ChangeCodeFailed):
@@ -267,10 +299,21 @@ def _handle_observed(process: Process, message: Any) -> Any:
     if type(message) is SystemCall:
         return _plain(process)(process, message)
     debug.see(process, In(message.request if hasattr(message, "request") else message))
-    done = _plain(process)(process, message)
+    if _awaits(process):
+        return _observe_async(process, message, debug)
+    handle(process, message)
+    _see_reply(process, message, debug)
+    return None
+
+
+async def _observe_async(process: Process, message: Any, debug: _Debug) -> None:
+    await handle_async(process, message)
+    _see_reply(process, message, debug)
+
+
+def _see_reply(process: Process, message: Any, debug: _Debug) -> None:
     if isinstance(message, Call) and message.answer is not PENDING:
         debug.see(process, Out(message.answer, message.pid))
-    return done
 
 
 def _debugging(server: Dest, change: Callable[[_Debug, Process], Any], timeout: float | None) -> Any:

@@ -10,7 +10,10 @@ from typing import Any
 def vsn_of(behaviour: type) -> Any:
     """Return the explicit version of *behaviour*: its `__vsn__`, else its module's; None if there is neither."""
     own = getattr(behaviour, "__vsn__", None)
-    return own if own is not None else getattr(sys.modules.get(behaviour.__module__), "__vsn__", None)
+    if own is not None:
+        return own
+    module = sys.modules.get(behaviour.__module__)
+    return module.__dict__.get("__vsn__") if module is not None else None
 
 
 def code_change(actor: Any, old_vsn: Any, state: Any, extra: Any) -> Any:

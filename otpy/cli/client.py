@@ -23,9 +23,19 @@ OnEvent: TypeAlias = Callable[[Event], None]
 _START_ONE: Final = "start one with `otpy run TARGET`"
 
 
-def ask_node(name: str | None, run_dir: Path | None, verb: str, args: dict[str, Any] | None = None) -> Any:
+def _ignore(_event: Event) -> None:
+    """Take no notice of what is going on."""
+
+
+def ask_node(
+    name: str | None,
+    run_dir: Path | None,
+    verb: str,
+    args: dict[str, Any] | None = None,
+    on_event: OnEvent = _ignore,
+) -> Any:
     """Find a node as `find_node` does, and ask it as `ask` does."""
-    return ask(find_node(name, run_dir), verb, args or {})
+    return ask(find_node(name, run_dir), verb, args or {}, on_event)
 
 
 def find_node(name: str | None, run_dir: Path | None = None) -> Path:
@@ -66,7 +76,7 @@ def is_alive(path: Path) -> bool:
     return True
 
 
-def ask(path: Path, verb: str, args: dict[str, Any], on_event: OnEvent = lambda _: None) -> Any:
+def ask(path: Path, verb: str, args: dict[str, Any], on_event: OnEvent = _ignore) -> Any:
     """Ask the node at *path* and return its result as plain data.
 
     Raises BadInput or Failed, as the node says, and Failed if the node does not answer.

@@ -106,7 +106,11 @@ class ControlServer:
                     selector.select(timeout=0.1)
                     selector.register(self._listener, selectors.EVENT_READ)
                     continue
-                self._admit(connection)
+                try:
+                    self._admit(connection)
+                except (OSError, RuntimeError) as error:  # it left already, or the system has no thread to spare
+                    _log.warning("cannot serve a client: %s", error)
+                    connection.close()
 
     def _admit(self, connection: socket.socket) -> None:
         """Give the client a thread, if it may have one."""
@@ -121,7 +125,11 @@ class ControlServer:
             thread = threading.Thread(target=self._serve, args=(connection,), name="otpy-control-client", daemon=True)
             with self._lock:
                 self._clients[thread] = connection
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                self._leave(thread)
+                raise
 
     def _serve(self, connection: socket.socket) -> None:
         try:
@@ -130,9 +138,13 @@ class ControlServer:
                 if answer is not None:
                     _send(connection, answer)
         finally:
-            with self._lock:
-                del self._clients[threading.current_thread()]
-            self._places.release()
+            self._leave(threading.current_thread())
+
+    def _leave(self, thread: threading.Thread) -> None:
+        """Give the place of the client of *thread* back."""
+        with self._lock:
+            del self._clients[thread]
+        self._places.release()
 
     def _answer(self, connection: socket.socket) -> Answer | None:
         """Read the request, carry it out and return what to answer; None if there is nobody to answer to."""

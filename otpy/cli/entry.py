@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CommandError as error:
         return _explain(error, error.code, str(error), debug=debug)
     except KeyboardInterrupt as error:
-        return _explain(error, INTERRUPTED, "interrupted", debug=debug)
+        return _explain(error, INTERRUPTED, ": ".join(["interrupted", *map(str, error.args)]), debug=debug)
     except BrokenPipeError:
         # The reader, such as `head`, has gone. What is still buffered would raise once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

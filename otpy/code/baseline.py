@@ -78,7 +78,7 @@ def agrees(version: Version, namespace: dict[str, Any], home: str | None) -> boo
     """Whether all functions of the module that are alive are in the code of *version*."""
     known = set(every_code(version.code))
     files = {home, version.code.co_filename, str(namespace.get("__file__"))}
-    return all(f.__code__ in known for f in functions_of(namespace) if _made_in(f, files))
+    return all(f.__code__ in known for f in functions_of(namespace)[0] if _made_in(f, files))
 
 
 def _made_in(function: FunctionType, files: set[str | None]) -> bool:

@@ -38,10 +38,11 @@ class Exchanges:
     stuck: list[str] = field(default_factory=list)
 
     def apply(self, journal: Journal) -> None:
-        """Exchange, every step in *journal*."""
+        """Exchange, every step in *journal*; there is nothing left to do afterwards."""
         for what, forth, back in self.steps:
             journal.write(what, back)
             forth()
+        self.steps = []
 
 
 def plan(twins: Iterable[tuple[object, object]], *, not_in: Iterable[object] = ()) -> Exchanges:
@@ -75,9 +76,12 @@ class Planner:
         """Deal with the holders of *fresh*; returns the immutable ones, whose holders come next."""
         ids = {id(old) for old in fresh}
         pairs = {id(pair) for pair in self.twins.values()}
-        holders = gc.get_referrers(*fresh)
-        skipped = self.ignored | pairs | {id(fresh), id(holders)}
+        # Calling makes tuples of the arguments, and they hold them too: the mark tells them apart.
+        mark = object()
+        holders = gc.get_referrers(*fresh, mark)
+        skipped = self.ignored | pairs | {id(fresh)}
         holders = [h for h in holders if id(h) not in skipped and not isinstance(h, TRANSPARENT)]
+        holders = [h for h in holders if type(h) is not tuple or all(part is not mark for part in h)]
         owners = classes_by_namespace(holders)
         more: list[object] = []
         for holder in holders:

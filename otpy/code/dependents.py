@@ -12,10 +12,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import resolve_name
 from types import FunctionType, ModuleType
 
 from otpy.code.baseline import source_of
+from otpy.code.imports import from_imports
 from otpy.code.journal import Journal
 
 
@@ -81,27 +81,6 @@ def imported_names(source: str, package: str) -> Mapping[str, object]:
     except (SyntaxError, ValueError):
         return {}
     found: dict[str, object] = {}
-    for node in module_level(tree):
-        if isinstance(node, ast.ImportFrom):
-            module = absolute(node, package)
-            for alias in node.names:
-                found[alias.asname or alias.name] = module if alias.name == "*" else (module, alias.name)
+    for module, alias in from_imports(tree, package):
+        found[alias.asname or alias.name] = module if alias.name == "*" else (module, alias.name)
     return found
-
-
-def module_level(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes of a module that are not inside a function or class."""
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            yield from module_level(child)
-
-
-def absolute(node: ast.ImportFrom, package: str) -> str:
-    """The full name of the module that a `from` import names."""
-    if not node.level:
-        return node.module or ""
-    try:
-        return resolve_name("." * node.level + (node.module or ""), package)
-    except ImportError:
-        return ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, cast
 
 from otpy.code.compiler import compile_statements
 from otpy.code.definitions import Definition
@@ -18,9 +18,13 @@ from otpy.code.sources import refiled
 from otpy.code.version import Version
 
 
-def functions_of(namespace: dict[str, Any]) -> list[FunctionType]:
-    """All functions alive whose globals are *namespace*, wherever they are held."""
-    return [o for o in gc.get_objects() if type(o) is FunctionType and o.__globals__ is namespace]
+def functions_of(*namespaces: dict[str, Any]) -> list[list[FunctionType]]:
+    """For each namespace, all functions alive whose globals it is, wherever they are held. One sweep for all."""
+    found: dict[int, list[FunctionType]] = {id(namespace): [] for namespace in namespaces}
+    for thing in gc.get_objects():
+        if type(thing) is FunctionType and id(thing.__globals__) in found:
+            found[id(thing.__globals__)].append(thing)
+    return [found[id(namespace)] for namespace in namespaces]
 
 
 def twin(function: FunctionType, namespace: dict[str, Any], code: CodeType) -> FunctionType:
@@ -31,9 +35,9 @@ def twin(function: FunctionType, namespace: dict[str, Any], code: CodeType) -> F
     made.__module__ = function.__module__
     made.__doc__ = function.__doc__
     copy_annotations(function, made)
-    generic: Any = made
-    if hasattr(function, "__type_params__"):
-        generic.__type_params__ = function.__type_params__
+    was, generic = cast("Any", function), cast("Any", made)
+    if hasattr(was, "__type_params__"):
+        generic.__type_params__ = was.__type_params__
     made.__dict__ = function.__dict__
     return made
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, final
@@ -37,6 +37,30 @@ def prepare(name: str, source: str, *, path: str | None = None) -> LoadedVersion
     Raises: CompilationFailed, with the place; LoadFailed, whose cause is what the new code raised, or that the
     module is not made of Python source. Then nothing has changed: no name and no module is left behind.
     """
+    return prepare_all({name: source}, paths={name: path})[0]
+
+
+def prepare_all(sources: Mapping[str, str], *, paths: Mapping[str, str | None] | None = None) -> list[LoadedVersion]:
+    """Prepare several modules, none of which is installed before all have run.
+
+    They are run in the order of *sources*, and each sees those before it in their new versions: what it imports from
+    them by name, and what it makes of that, is made anew. Install them in the same order, with one journal.
+
+    Raises: as `prepare`.
+    """
+    ready: list[LoadedVersion] = []
+    try:
+        for name, source in sources.items():
+            ready.append(_run_one(name, source, (paths or {}).get(name), [each.scratch for each in ready]))
+        _settle(ready)
+    except BaseException:
+        for each in reversed(ready):
+            each.discard()
+        raise
+    return ready
+
+
+def _run_one(name: str, source: str, path: str | None, beside: list[Scratch]) -> LoadedVersion:
     live = sys.modules.get(name)
     refuse_foreign(name, live)
     previous = baseline(name, live) if live is not None else None
@@ -44,12 +68,29 @@ def prepare(name: str, source: str, *, path: str | None = None) -> LoadedVersion
     show(version.filename, source)
     preparation = Journal()
     try:
-        scratch = run(version, previous, live, preparation)
-        return LoadedVersion(version, previous, compare(previous, version), live, scratch, preparation)
+        scratch = run(version, previous, live, preparation, beside)
     except BaseException:
         preparation.undo()
         histories.retire(version)
         raise
+    return LoadedVersion(version, previous, compare(previous, version), live, scratch, preparation)
+
+
+def _settle(ready: list[LoadedVersion]) -> None:
+    """Find, in one search for all, what is to be exchanged when they are installed: here, where nobody waits for it."""
+    made = functions_of(*(each.scratch.namespace for each in ready))
+    alive = functions_of(*(vars(each.live) for each in ready if each.live is not None))
+    pairs: list[tuple[object, object]] = [view for each in ready for view in each.scratch.views]
+    for each, new in zip(ready, made, strict=True):
+        if each.live is None:
+            each.code_moves = [(function, each.at_home(function.__code__)) for function in new]
+            continue
+        each.code_moves = each.moves_of(alive.pop(0))
+        namespace = vars(each.live)
+        pairs += [(function, twin(function, namespace, each.at_home(function.__code__))) for function in new]
+    exchanges = plan(pairs, not_in=[pairs, *pairs, *made, *(each.scratch.views for each in ready)])
+    for each in ready:
+        each.exchanges = exchanges
 
 
 def refuse_foreign(name: str, live: ModuleType | None) -> None:
@@ -77,27 +118,13 @@ class LoadedVersion:
     preparation: Journal = field(repr=False)
     rebound: tuple[str, ...] = ()
     """After `install`: globals of other modules that were given new values."""
-    exchanges: Exchanges = field(init=False, repr=False)
-    code_moves: list[tuple[FunctionType, CodeType]] = field(init=False, repr=False)
+    exchanges: Exchanges = field(default_factory=Exchanges, repr=False)
+    """What has to be exchanged in the holders of new functions; shared by all that were prepared together."""
+    code_moves: list[tuple[FunctionType, CodeType]] = field(default_factory=list, repr=False)
     home: str | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.home = home_of(self.live) or self.version.path
-        self.code_moves = []
-        self.exchanges = Exchanges()
-        if self.live is None:
-            self.code_moves = [(f, self._at_home(f.__code__)) for f in functions_of(self.scratch.namespace)]
-            return
-        alive = functions_of(vars(self.live))
-        if self.previous is not None:
-            self.code_moves = moves(alive, self.previous, self.version, self.home)
-        elif self.home is not None:
-            # No text is better than that of another version.
-            unknown = version_filename(self.name, 0)
-            self.code_moves = [(f, refiled(f.__code__, unknown, only=self.home)) for f in alive]
-        namespace = vars(self.live)
-        made = functions_of(self.scratch.namespace)
-        self.exchanges = plan(((f, twin(f, namespace, self._at_home(f.__code__))) for f in made), not_in=[made])
 
     # -- what it means -------------------------------------------------------------------------------
 
@@ -201,9 +228,19 @@ class LoadedVersion:
         self.preparation.undo()
         histories.retire(self.version)
 
-    def _at_home(self, code: CodeType) -> CodeType:
+    def at_home(self, code: CodeType) -> CodeType:
         """*code* under the name that it has once installed."""
         return code if self.home is None else refiled(code, self.home, only=self.version.filename)
+
+    def moves_of(self, alive: list[FunctionType]) -> list[tuple[FunctionType, CodeType]]:
+        """The code that the functions of the live module get: the same, on other lines or under another file name."""
+        if self.previous is not None:
+            return moves(alive, self.previous, self.version, self.home)
+        if self.home is None:
+            return []
+        # No text is better than that of another version.
+        unknown = version_filename(self.name, 0)
+        return [(function, refiled(function.__code__, unknown, only=self.home)) for function in alive]
 
 
 def put_all(namespace: dict[str, Any], new: dict[str, Any], journal: Journal) -> None:

@@ -14,8 +14,9 @@ statement would run:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
@@ -23,10 +24,11 @@ from typing import Any, Final
 from otpy.code.agenda import Agenda
 from otpy.code.compiler import compile_statements
 from otpy.code.definitions import ANNOTATION_NAMES, Definition, binders
+from otpy.code.imports import from_imports
 from otpy.code.journal import MISSING, Journal
 from otpy.code.values import holds_any, is_derived, is_literal_state, same_plain
 from otpy.code.version import Version
-from otpy.code.visibility import visible
+from otpy.code.visibility import noting_imports, visible
 from otpy.errors import LoadFailed
 
 IDENTITY: Final = (
@@ -47,10 +49,13 @@ class Scratch:
     """What came of running a version: its namespace, and what is other than in the live module."""
 
     module: ModuleType
-    changed: set[str]
+    live: ModuleType | None
+    changed: set[str] = field(default_factory=set)
     """Names that stand for another object now, or are gone."""
     kept: list[str] = field(default_factory=list)
     """Names whose value was kept although what it was made from has changed."""
+    views: list[tuple[ModuleType, ModuleType]] = field(default_factory=list)
+    """What stood for a live module while the code ran, and that module: whoever has the one is to have the other."""
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -58,18 +63,28 @@ class Scratch:
         return vars(self.module)
 
 
-def run(version: Version, previous: Version | None, live: ModuleType | None, journal: Journal) -> Scratch:
+def run(
+    version: Version,
+    previous: Version | None,
+    live: ModuleType | None,
+    journal: Journal,
+    beside: Sequence[Scratch] = (),
+) -> Scratch:
     """Run what *version* changes against *previous* and the module *live*, which are None for a new module.
 
-    Modules that are imported on the way are written to *journal*.
+    It sees the new versions *beside*, which have been run before it and are not installed yet. Modules that are
+    imported on the way are written to *journal*.
 
     Raises: LoadFailed, whose cause is what the new code raised; then nothing has changed.
     """
-    scratch = Scratch(blank_module(version, live), set())
-    world = vars(live) if live is not None else {}
-    runner = Runner(version, previous, world, scratch)
+    scratch = Scratch(blank_module(version, live), live)
+    runner = Runner(version, previous, scratch, beside)
     try:
-        with visible(scratch.module, live, journal):
+        with noting_imports(journal), ExitStack() as stack:
+            for each in (*beside, scratch):
+                shown_as = stack.enter_context(visible(each.module, each.live))
+                if each.live is not None:
+                    scratch.views.append((shown_as, each.live))
             for index, definition in enumerate(version.definitions):
                 runner.take(index, definition)
     except (Exception, SystemExit) as error:
@@ -86,7 +101,8 @@ def blank_module(version: Version, live: ModuleType | None) -> ModuleType:
                 setattr(module, name, getattr(live, name))
         if not is_from_text(live):
             return module
-    loader = SourceLoader(version.source)
+    # It has what a loader needs; its base class would bring half the standard library along.
+    loader: Any = SourceLoader(version.source)
     module.__loader__ = loader
     module.__spec__ = ModuleSpec(version.name, loader, origin=version.filename)
     module.__file__ = version.path or version.filename
@@ -100,7 +116,7 @@ def is_from_text(live: ModuleType) -> bool:
     return isinstance(live.__loader__, SourceLoader) or getattr(live, "__file__", None) is None
 
 
-class SourceLoader(Loader):
+class SourceLoader:
     """The loader of modules that were made from text: tools ask it for the source."""
 
     def __init__(self, source: str) -> None:
@@ -121,10 +137,11 @@ class SourceLoader(Loader):
 class Runner:
     """Takes the definitions of a version one after the other into the scratch namespace."""
 
-    def __init__(self, version: Version, previous: Version | None, live: dict[str, Any], scratch: Scratch) -> None:
+    def __init__(self, version: Version, previous: Version | None, scratch: Scratch, beside: Sequence[Scratch]) -> None:
         self.version = version
-        self.live = live
+        self.live: dict[str, Any] = vars(scratch.live) if scratch.live is not None else {}
         self.scratch = scratch
+        self.beside = {each.module.__name__: each for each in beside}
         self.namespace = scratch.namespace
         old = previous.definitions if previous else ()
         self.agenda = Agenda(version.definitions, old)
@@ -133,7 +150,7 @@ class Runner:
         old_names, new_names = set(binders(old)), set(binders(version.definitions))
         scratch.changed |= old_names - new_names - set(IDENTITY)
         # What no definition binds has been put there at run time: submodules, patches. It is part of the world.
-        self.namespace.update({n: v for n, v in live.items() if n not in old_names | new_names | MACHINERY})
+        self.namespace.update({n: v for n, v in self.live.items() if n not in old_names | new_names | MACHINERY})
 
     def take(self, index: int, definition: Definition) -> None:
         """Run *definition* if it has to, else take over what the live module has."""
@@ -161,8 +178,19 @@ class Runner:
         sources = self.agenda.flow[index]
         return (
             index in self.agenda.rewired
+            or self.imports_from_beside(definition)
             or any((source, name) in self.dirty for name, source in sources.items())
             or not self.scratch.changed.isdisjoint(definition.triggers - sources.keys())
+        )
+
+    def imports_from_beside(self, definition: Definition) -> bool:
+        """Whether *definition* imports a name that one of the versions beside has changed."""
+        package = self.scratch.module.__package__ or ""
+        return any(
+            alias.name == "*" or alias.name in self.beside[source].changed
+            for statement in definition.nodes
+            for source, alias in from_imports(statement, package)
+            if source in self.beside
         )
 
     def execute(self, definition: Definition) -> set[str]:

@@ -68,28 +68,41 @@ class ImportNotes:
 
 
 @contextmanager
-def visible(scratch: ModuleType, live: ModuleType | None, journal: Journal) -> Generator[None]:
-    """While the block runs, this thread finds *scratch* under its name.
+def visible(scratch: ModuleType, live: ModuleType | None) -> Generator[ModuleType]:
+    """While the block runs, this thread finds *scratch* under its name; afterwards the entry is as before.
 
-    Afterwards the entry is as before; that modules imported meanwhile can be forgotten is written to *journal*.
+    Yields what stands in `sys.modules` meanwhile. Code that imports the module then goes on holding that.
     """
     name = scratch.__name__
-    notes = ImportNotes()
-    sys.meta_path.insert(0, notes)
-    sys.modules[name] = scratch if live is None else View(scratch, live)
+    shown_as = scratch if live is None else View(scratch, live)
+    sys.modules[name] = shown_as
+    parent, _, child = name.rpartition(".")
+    if live is None and parent in sys.modules:
+        setattr(sys.modules[parent], child, scratch)
     try:
-        yield
+        yield shown_as
     finally:
         if live is None:
             sys.modules.pop(name, None)
+            _detach(scratch, name)
         else:
             sys.modules[name] = live
+
+
+@contextmanager
+def noting_imports(journal: Journal) -> Generator[None]:
+    """Write to *journal* how to forget the modules that this thread imports for the first time in the block."""
+    notes = ImportNotes()
+    sys.meta_path.insert(0, notes)
+    try:
+        yield
+    finally:
         sys.meta_path.remove(notes)
         for imported in notes.names:
-            note_import(imported, journal)
+            _note_import(imported, journal)
 
 
-def note_import(name: str, journal: Journal) -> None:
+def _note_import(name: str, journal: Journal) -> None:
     """Write to *journal* how to forget the module *name*, which has just been imported for the first time."""
     module = sys.modules.get(name)
     if module is None:
@@ -98,7 +111,7 @@ def note_import(name: str, journal: Journal) -> None:
     def forget() -> None:
         if sys.modules.get(name) is module:
             del sys.modules[name]
-        detach(module, name)
+        _detach(module, name)
 
     journal.write(f"import of {name}", forget)
 
@@ -111,7 +124,7 @@ def attach(module: ModuleType, name: str, journal: Journal) -> None:
         journal.set_attribute(sys.modules[parent], child, module, f"{name} in its package")
 
 
-def detach(module: ModuleType, name: str) -> None:
+def _detach(module: ModuleType, name: str) -> None:
     """Take *module* out of its package's attributes, if it is there."""
     parent, _, child = name.rpartition(".")
     package = sys.modules.get(parent)

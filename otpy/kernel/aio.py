@@ -188,6 +188,6 @@ async def _answered(call: Call, waiter: FutureWaiter, seconds: float | None) -> 
     try:
         await waiter.future
     finally:  # also when the coroutine is cancelled: a late answer finds nobody
-        call.waiter = None
+        call.abandon()
         if alarm is not None:
             alarm.cancel()

@@ -13,9 +13,10 @@ import msgspec
 
 from otpy.errors import CallError, CallingSelf, CallTimeout, NoProcess, ServerExited
 from otpy.kernel.clock import FOREVER
-from otpy.kernel.here import current, leave, waiting
+from otpy.kernel.here import current, here, leave, waiting
 from otpy.kernel.pid import Pid
-from otpy.kernel.process import Process, deliver
+from otpy.kernel.plane import in_plane
+from otpy.kernel.process import AWAITED, Process, deliver
 
 if TYPE_CHECKING:
     from otpy.kernel.process import Waiter
@@ -84,6 +85,13 @@ class Call(From, eq=False, weakref=True):
         """Answer that the server ended with *reason*."""
         self.put(Failed(ServerExited(reason, self.server, self.request)))
 
+    def abandon(self) -> None:
+        """Wait no more: a late answer finds nobody, and the server need not remember that it owes one."""
+        self.waiter = None
+        deferred = self.server.deferred
+        if deferred is not None:
+            deferred.discard(self)
+
     def refuse(self) -> None:
         """Answer that nobody is there."""
         self.put(Failed(NoProcess(self.server, self.request)))
@@ -91,6 +99,9 @@ class Call(From, eq=False, weakref=True):
 
 class SystemCall(Call, eq=False, weakref=True):
     """A request of otpy.sys: *request* is a function of the process, which answers for the behaviour."""
+
+
+AWAITED.update((Call, SystemCall))
 
 
 class Cast(msgspec.Struct, eq=False):
@@ -114,7 +125,9 @@ def ask(server: Process, request: Any, timeout: float | None, kind: type[Call] =
     The way of every call, so it is written for speed: the caller sets `parked` before it sends, so that no answer can
     come too early to wake it, and no timer is made where an earlier one of the same process will do (see timers.py).
     """
-    me = waiting()
+    me = here.process
+    if me is None or me.fenced or me.parked is not None or in_plane():
+        me = waiting()
     if server is me:
         raise CallingSelf(server, request)
     runner = me.runner
@@ -123,7 +136,9 @@ def ask(server: Process, request: Any, timeout: float | None, kind: type[Call] =
     me.wait_on = server
     me.parked = runner.stand()
     if timeout is not None:
-        me.runtime.timers.arm(me, me.runtime.clock.now() + timeout)
+        deadline = me.deadline = me.runtime.clock.now() + timeout
+        if me.timer_at > deadline:
+            me.runtime.timers.arm(me, deadline)
     deliver(server, call)
     if server.exit_reason is not None:
         call.refuse()
@@ -132,7 +147,11 @@ def ask(server: Process, request: Any, timeout: float | None, kind: type[Call] =
     else:
         runner.park(me)
     if call.answer is PENDING or me.fenced:
-        wait_on(call, me, timeout)
+        try:
+            wait_on(call, me, timeout)
+        except BaseException:
+            call.abandon()
+            raise
     me.deadline = FOREVER
     me.wait_on = None
     answer = call.answer

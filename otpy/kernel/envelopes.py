@@ -21,7 +21,7 @@ from otpy.kernel.carriers import FunctionProcess, ProcessActor, ThreadOutside
 from otpy.kernel.futures import ActorFuture
 from otpy.kernel.here import current
 from otpy.kernel.messages import StopServer
-from otpy.kernel.process import Process, deliver
+from otpy.kernel.process import AWAITED, Process, deliver
 from otpy.kernel.reasons import Normal, Reason, Shutdown
 from otpy.kernel.signals import on_death, signal
 
@@ -149,6 +149,9 @@ class Parcel:
     def refuse(self) -> None:
         """Answer that the actor had ended before."""
         self.fail(None)
+
+
+AWAITED.add(Parcel)
 
 
 class CallParcel(Parcel):

@@ -31,7 +31,7 @@ TIMEOUT = Timeout()
 
 
 class StopServer(msgspec.Struct, frozen=True):
-    """The order to end with *reason*: the request of `stop`, answered by the end, and of `sys.terminate`, answered at once."""
+    """The order to end with *reason*: what `stop` asks, answered by the end, and `sys.terminate`, answered at once."""
 
     reason: Reason
     answered: bool = False

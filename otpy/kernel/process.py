@@ -49,6 +49,10 @@ class Gate(Protocol):
         """Decide what becomes of *process*, taken from the queue by *runner*."""
         ...
 
+    def buried(self, process: Process) -> None:
+        """Give up what was planned for *process*, which has died."""
+        ...
+
 
 class Waiter(Protocol):
     """Who waits for an answer: a process, an event loop's future, a pykka future."""
@@ -81,8 +85,15 @@ class Running:
     def admit(self, runner: Runner, process: Process) -> None:
         """Leave it alone."""
 
+    def buried(self, process: Process) -> None:
+        """Nothing was planned."""
+
 
 RUNNING = Running()
+
+
+AWAITED: set[type] = set()
+"""The types of messages whose sender waits for an answer: they have `fail(reason)` and `refuse()`."""
 
 
 class Sink:
@@ -90,9 +101,8 @@ class Sink:
 
     def append(self, message: Any) -> None:
         """Refuse *message*."""
-        refuse = getattr(message, "refuse", None)
-        if refuse is not None:
-            refuse()
+        if type(message) in AWAITED:
+            message.refuse()
 
     def __len__(self) -> int:
         return 0

@@ -32,7 +32,7 @@ class ProcessRef(ActorRef[ActorT]):
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._last_class: type[Actor] = Actor  # type: ignore[type-abstract]
+        self._last_class: type[Actor] = ProcessActor
         self.actor_inbox = process
         self.actor_urn = uuid.uuid4().urn
         self.actor_stopped = cast("threading.Event", Stopped(process))

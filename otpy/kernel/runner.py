@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit
@@ -66,10 +67,14 @@ class Runner:
         self.slices += 1
         self.current = process
         try:
-            if process.fenced:
-                _obey(process)
+            box = process.mailbox
+            if not box or process.boot is not None or process.fenced:
+                self._begin(process)
             else:
-                self._work(process)
+                process.handle(process, box.popleft())
+                process.reductions += 1
+                if box:
+                    self._go_on(process, box)
         except GreenletExit:  # the interpreter is taking the stack down: nothing of the process is left to end
             raise
         except BaseException as error:  # noqa: BLE001 - whatever leaves a process is its exit reason
@@ -78,33 +83,39 @@ class Runner:
         here.process = None
         if process.fenced:
             _obey(process)
-        leave_slice(process)
+        process.bar = process.gate  # the four lines of leave_slice, where most processes leave
+        process.scheduled = False
+        if process.mailbox or process.fenced:
+            leave_slice(process)
 
-    def _work(self, process: Process) -> None:
+    def _begin(self, process: Process) -> None:
+        """Run what comes before messages: an order to die, the boot, or a deadline that has passed."""
+        if process.fenced:
+            _obey(process)
+            return
         boot = process.boot
         if boot is not None:
             process.boot = None
             boot(process)
-            if process.gate is not None and process.gate.one_at_a_time:
-                return
-        box = process.mailbox
-        if box:
-            handled = 0
-            until = 0.0
-            while True:
-                process.handle(process, box.popleft())
-                handled += 1
-                if not box or self.attention or (process.gate is not None and process.gate.one_at_a_time):
-                    break
-                if not handled % _MESSAGES_PER_LOOK:
-                    now = time.monotonic()  # the machine's time: this is about fairness, whatever clock the processes see
-                    until = until or now + SLICE_SECONDS
-                    if now > until:
-                        break
-            process.reductions += handled
-        elif process.deadline != FOREVER and boot is None and process.deadline <= self.runtime.clock.now():
+            if process.mailbox:
+                self._go_on(process, process.mailbox)
+        elif process.deadline != FOREVER and process.deadline <= self.runtime.clock.now():
             process.deadline = FOREVER
             process.handle(process, TIMEOUT)
+
+    def _go_on(self, process: Process, box: deque[Any]) -> None:
+        """Handle more messages while there are any and nobody else is waiting for too long."""
+        handled = 0
+        until = 0.0
+        while box and not self.attention and (process.gate is None or not process.gate.one_at_a_time):
+            process.handle(process, box.popleft())
+            handled += 1
+            if not handled % _MESSAGES_PER_LOOK:
+                now = time.monotonic()  # the machine's time: this is about fairness, whatever clock the processes see
+                until = until or now + SLICE_SECONDS
+                if now > until:
+                    break
+        process.reductions += handled
 
     def _left(self, process: Process, error: BaseException) -> None:
         """An exception left the process. One that was told to die ends with that reason, and it is not its crash."""
@@ -127,13 +138,10 @@ def _obey(process: Process) -> None:
 
 def leave_slice(process: Process) -> None:
     """Give *process* free again, and have it run once more if something has come meanwhile."""
-    gate = process.gate
-    process.bar = gate
-    if process.gate is not gate:  # a suspension came between the two lines above
-        process.bar = process.gate
+    process.bar = process.gate  # should a suspension set the gate between the two, it sees for itself that this has left
     process.scheduled = False
-    if process.mailbox and not process.scheduled:
+    if process.exit_reason is not None:
+        process.scheduled = True  # nobody submits the dead
+    elif process.mailbox:
         process.scheduled = True
         process.executor.submit(process)
-    elif process.exit_reason is not None:
-        process.scheduled = True

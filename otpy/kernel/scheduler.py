@@ -215,7 +215,7 @@ class Scheduler:
             on_time += not late
             worker.attention = True
             if strikes > 1 and self._take_over(worker, process, slices) and on_time > 1:
-                self._learn(worker, process)  # a monitor that is late is on a busy machine, and can blame nobody
+                self._learn(worker, process, slices)  # a monitor that is late is on a busy machine, and can blame nobody
 
     def _sleep_until_work(self) -> None:
         self._monitor_sleeps = True
@@ -241,7 +241,7 @@ class Scheduler:
             sys.setswitchinterval(min(_SWITCH_SECONDS, self._switch_interval))
         return True
 
-    def _learn(self, worker: Worker, process: Process) -> None:
+    def _learn(self, worker: Worker, process: Process, slices: int) -> None:
         """Run the class of *process* on threads from now on, and say so."""
         if sys.gettrace() is not None or threading.gettrace() is not None:
             return  # somebody stands in a debugger
@@ -249,6 +249,8 @@ class Scheduler:
         if process.exit_reason is not None or getattr(kind, "supervises", False):
             return  # it dies, or ends or starts many children: work of our own, which a thread would not make quicker
         where = _where(worker.ident)
+        if where is None or worker.slices != slices or worker.current is not process:
+            return  # it has come back while we looked
         if events.listened("runtime.blocked"):
             events.emit("runtime.blocked", pid=process, where=where)
         if kind is None or kind in self.blocking:
@@ -325,11 +327,11 @@ def kind_of(process: Process) -> object:
     return type(actor) if actor is not None else None
 
 
-def _where(ident: int) -> str:
-    """Return where the thread stands: the innermost frame outside otpy's kernel."""
+def _where(ident: int) -> str | None:
+    """Return where the thread stands: the innermost frame outside otpy's kernel, None if there is none."""
     frame = sys._current_frames().get(ident)  # noqa: SLF001 - the documented way to see another thread's stack
     while frame is not None and "otpy/kernel" in frame.f_code.co_filename.replace("\\", "/"):
         frame = frame.f_back
     if frame is None:
-        return "an unknown place"
+        return None
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"

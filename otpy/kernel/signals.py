@@ -21,7 +21,7 @@ from otpy.kernel.here import here
 from otpy.kernel.messages import Down, Exit
 from otpy.kernel.pid import Ref
 from otpy.kernel.plane import plane, put_off
-from otpy.kernel.process import SINK, Process, deliver
+from otpy.kernel.process import AWAITED, SINK, Process, deliver
 from otpy.kernel.reasons import Kill, Killed, NoProc, Normal, Reason
 
 # -- links and monitors ----------------------------------------------------------------------------
@@ -255,10 +255,14 @@ def _bury(process: Process, reason: Reason) -> None:
     waiting: list[Any] = [process.serving, *(process.deferred or ())]
     process.serving = process.deferred = None
     held, process.held = process.held, None
-    for message in (*waiting, *(held or ()), *(left or ())):
-        fail = getattr(message, "fail", None)
-        if fail is not None:
-            fail(reason)
+    for message in waiting:
+        if message is not None:
+            message.fail(reason)
+    for message in (*(held or ()), *(left or ())):
+        if type(message) in AWAITED:
+            message.fail(reason)
+    if process.gate is not None:
+        process.gate.buried(process)
     process.label = process.display_name  # for messages about the dead
     process.names = process.starter = process.parent = None
     process.actor, buried = None, (process.actor, process.state)  # let go when this function returns, outside every lock

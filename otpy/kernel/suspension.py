@@ -21,18 +21,19 @@ Source: RUNTIME.md §6 (measurements); OTP sys:suspend/1 and release_handler.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 import traceback
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
-from otpy.errors import SuspendTimeout
-from otpy.kernel.calls import Failed, pause, wait_for_answer
+from otpy.errors import CallTimeout, ServerExited, SuspendTimeout
+from otpy.kernel.calls import PENDING, Failed, pause, wait_for_answer
 from otpy.kernel.clock import FOREVER
 from otpy.kernel.here import here, waiting
 from otpy.kernel.process import RUNNING, Gate, Process
-from otpy.kernel.signals import forget_death, on_death
 
 if TYPE_CHECKING:
     from otpy.kernel.calls import Call
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from otpy.kernel.runtime import Runtime
 
 Job: TypeAlias = Callable[[Process], Any]
+Report: TypeAlias = Callable[[Process, Any], None]
 
 _LOOK_SECONDS = 0.0005
 _HOPS = 1000
@@ -60,7 +62,7 @@ class Suspension:
         self._active: set[Process] = set()
         self._draining = False
         self._thaw: list[Process] = []  # callers whose time stands still
-        self._jobs: dict[Process, tuple[Job, Call]] = {}
+        self._jobs: dict[Process, _RunningJob] = {}
 
     # -- for the coordinator
 
@@ -82,18 +84,29 @@ class Suspension:
                 self.resume()
                 raise SuspendTimeout(stuck, timeout, where)
 
-    def run(self, process: Process, job: Job) -> Call:
-        """Have `job(process)` run inside the held *process*, where it always runs; the request gets what it returns.
+    def run(self, processes: Sequence[Process], job: Job, timeout: float | None) -> list[Any]:
+        """Run `job(process)` inside each of the held *processes*, where it always runs; return what came of each.
 
-        The job may return an awaitable if the process is on the event loop. The end of the process fails the request.
+        A job may return an awaitable if the process is on the event loop. What it raises is returned as Failed(error);
+        so is the end of a process, as ServerExited. When none has ended for *timeout* seconds, what is left is PENDING.
         """
-        answer = pause(waiting())
-        if on_death(process, answer):
-            self._jobs[process] = (job, answer)
-            process.executor.submit(process)
-        else:
-            answer.fail(process.exit_reason)
-        return answer
+        done = pause(waiting())
+        outcomes: dict[Process, Any] = dict.fromkeys(processes, PENDING)
+        left = deque(processes)  # popped once for each outcome: whoever takes the last one wakes the coordinator
+
+        def report(process: Process, outcome: Any) -> None:
+            outcomes[process] = outcome
+            left.pop()
+            if not left:
+                done.put(None)
+
+        self._between_slices(lambda: self._start_jobs(processes, job, report))
+        before = -1
+        while left and len(left) != before:
+            before = len(left)
+            with contextlib.suppress(CallTimeout):
+                wait_for_answer(done, timeout)
+        return [outcomes[process] for process in processes]
 
     def resume(self) -> None:
         """Let all members go on with what has come meanwhile. Returns when they may.
@@ -121,9 +134,12 @@ class Suspension:
 
     def admit(self, runner: Runner, process: Process) -> None:
         """See Gate.admit: one more message if a handler of the set waits for it; else it stays as it is."""
-        job = self._jobs.pop(process, None)
-        if job is not None:
-            self._begin(runner, process, job)
+        job = self._jobs.get(process)
+        if job is not None and not job.started:
+            job.started = True
+            process.boot = job.begin
+            process.scheduled = True
+            self._step(runner, process)
             return
         process.scheduled = False
         self._active.add(process)  # before the look at `_draining`: see `_look`
@@ -141,32 +157,19 @@ class Suspension:
         else:
             runner.slice(process)
 
-    def _begin(self, runner: Runner, process: Process, job: tuple[Job, Call]) -> None:
-        do, answer = job
+    def buried(self, process: Process) -> None:
+        """See Gate.buried."""
+        job = self._jobs.get(process)
+        if job is not None:
+            job.finish(process, Failed(ServerExited(process.exit_reason, process)))
 
-        def boot(process: Process) -> Any:
-            try:
-                outcome = do(process)
-            except Exception as error:  # noqa: BLE001 - handed to the coordinator
-                outcome = Failed(error)
-            if inspect.isawaitable(outcome):
-                return settle(outcome)
-            finish(outcome)
-            return None
-
-        async def settle(outcome: Awaitable[Any]) -> None:
-            try:
-                finish(await outcome)
-            except Exception as error:  # noqa: BLE001 - handed to the coordinator
-                finish(Failed(error))
-
-        def finish(outcome: Any) -> None:
-            forget_death(process, answer)
-            answer.put(outcome)
-
-        process.boot = boot
-        process.scheduled = True
-        self._step(runner, process)
+    def _start_jobs(self, processes: Sequence[Process], do: Job, report: Report) -> None:
+        for process in processes:
+            job = self._jobs[process] = _RunningJob(self._jobs, do, report)
+            if process.exit_reason is not None:
+                job.finish(process, Failed(ServerExited(process.exit_reason, process)))
+            else:
+                process.executor.submit(process)
 
     def holds(self, process: Process) -> bool:
         """Whether *process* is held now."""
@@ -206,7 +209,9 @@ class Suspension:
         active ones are read. So one of the two sees the other.
         """
         for process in tuple(self._active):
-            if process.exit_reason is not None or process.bar is self:
+            if process.bar is not RUNNING and process.exit_reason is None:
+                process.bar = self  # it has left its slice, perhaps without having seen the gate
+            if process.bar is self or process.exit_reason is not None:
                 self._active.discard(process)
         if self._active:
             return False
@@ -262,6 +267,42 @@ class Suspension:
         if server not in self.members or self.ended == FOREVER:
             return 0.0
         return max(self.ended - max(self.began, since), 0.0)
+
+
+@final
+class _RunningJob:
+    """One job in one process, and to whom its outcome goes, once."""
+
+    __slots__ = ("_do", "_jobs", "_report", "started")
+
+    def __init__(self, jobs: dict[Process, _RunningJob], do: Job, report: Report) -> None:
+        self._jobs = jobs
+        self._do = do
+        self._report = report
+        self.started = False
+
+    def begin(self, process: Process) -> Any:
+        """Run in the process, as its boot."""
+        try:
+            outcome = self._do(process)
+        except Exception as error:  # noqa: BLE001 - handed to the coordinator
+            outcome = Failed(error)
+        if inspect.isawaitable(outcome):
+            return self._settle(process, outcome)
+        self.finish(process, outcome)
+        return None
+
+    async def _settle(self, process: Process, outcome: Awaitable[Any]) -> None:
+        try:
+            settled = await outcome
+        except Exception as error:  # noqa: BLE001 - handed to the coordinator
+            settled = Failed(error)
+        self.finish(process, settled)
+
+    def finish(self, process: Process, outcome: Any) -> None:
+        """Report the outcome; the end of the process may come at the same time, and one of the two is first."""
+        if self._jobs.get(process) is self and self._jobs.pop(process, None) is not None:
+            self._report(process, outcome)
 
 
 def stands_at(process: Process) -> str:

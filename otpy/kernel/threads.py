@@ -126,6 +126,9 @@ class Pool:
         process.bar = RUNNING
         self._put(process)
 
+    def buried(self, process: Process) -> None:
+        """See Gate.buried: nothing was planned."""
+
     def run(self, call: Call, fn: Callable[[], Any]) -> None:
         """Run *fn* on a thread and put what it returns or raises as the answer of *call*."""
         context = contextvars.copy_context()

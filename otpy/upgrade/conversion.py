@@ -1,20 +1,27 @@
 """Converting the state of one process, inside the process, without touching it.
 
 What goes in is the process as it is; what comes out is what it shall be: class, state and version. Only the commit puts
-it in place, so a conversion that fails leaves nothing to undo. `code_change` gets a copy of the state: locks, sockets,
-pids and the like are kept by reference in it.
+it in place, so a conversion that fails leaves nothing to undo. There are two parts: the behaviour's own `code_change`,
+which gets a copy of the state (locks, sockets, pids and the like are kept by reference in it), and the automatic
+migration of what is then still made of old classes.
+
+Going up, the new class converts, after the new definitions are installed. Going down, the running class does, before
+the old ones are: it alone knows both shapes, and needs the names of its own module.
+
+Source: OTP release_handler: code_change of an upgrade runs after loading, of a downgrade before.
 """
 
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Awaitable, Mapping
-from typing import Any
+from typing import Any, final
 
 import msgspec
 
 from otpy.behaviours.gen_server import Behaviour, attach
-from otpy.behaviours.migrations import Report, copy_state, migrate
+from otpy.behaviours.migrations import Migration, Report, copy_state
 from otpy.behaviours.results import Ok
 from otpy.behaviours.vsn import code_change
 from otpy.errors import BadReturn, MigrationFailed
@@ -30,6 +37,25 @@ class DownTo(msgspec.Struct, frozen=True):
     vsn: Any
 
 
+@final
+class Migrations:
+    """The automatic migrations of one upgrade: one for each thread that converts, so that none is used by two.
+
+    Processes that are converted on one thread go on sharing what they shared.
+    """
+
+    def __init__(self, classes: Classes) -> None:
+        self.classes = classes
+        self._own = threading.local()
+
+    def here(self) -> Migration:
+        """Return the migration of the running thread."""
+        found: Migration | None = getattr(self._own, "migration", None)
+        if found is None:
+            found = self._own.migration = Migration(self.classes)
+        return found
+
+
 class Conversion(msgspec.Struct):
     """What one process shall be."""
 
@@ -40,55 +66,64 @@ class Conversion(msgspec.Struct):
     report: Report
 
 
-def convert(process: Process, classes: Classes, old_vsn: Any, extra: Any) -> Conversion | Awaitable[Conversion]:
-    """Return what *process* shall be under *classes* (old class → its successor). Runs in the process.
+def changed(process: Process, converter: type, old_vsn: Any, extra: Any) -> Any:
+    """Return the state that *converter*'s code_change makes of a copy of that of *process*, or an awaitable of it.
 
-    Raises MigrationFailed. Going back (*old_vsn* is a DownTo) the running class converts: it knows both shapes.
+    Without a code_change of its own, that is the state itself. Runs in the process. Raises MigrationFailed.
     """
-    actor = process.actor
-    new_class = classes.get(type(actor)) or type(actor)
-    if isinstance(actor, Actor):
-        return _migrated(process, new_class, _attributes(actor), classes, was=None)
-    converter: type[Behaviour[Any]] = type(actor) if isinstance(old_vsn, DownTo) else new_class
-    if converter.code_change is Behaviour.code_change:
-        return _migrated(process, new_class, process.state, classes, was=process.state)
+    if not issubclass(converter, Behaviour) or converter.code_change is Behaviour.code_change:
+        return process.state
     trial = attach(converter, process)
     state = process.state if trial.supervises else copy_state(process.state).value
     try:
         result = code_change(trial, old_vsn, state, extra)
     except Exception as error:
         raise _failed(process, converter, error) from error
-    if inspect.isawaitable(result):
-        return _awaited(process, new_class, converter, result, classes)
-    return _concluded(process, new_class, result, classes)
+    return (
+        _settled(process, converter, result) if inspect.isawaitable(result) else _state_of(process, converter, result)
+    )
 
 
-async def _awaited(
-    process: Process, new_class: type, converter: type, result: Awaitable[Any], classes: Classes
-) -> Conversion:
+async def _settled(process: Process, converter: type, result: Awaitable[Any]) -> Any:
     try:
         settled = await result
     except Exception as error:
         raise _failed(process, converter, error) from error
-    return _concluded(process, new_class, settled, classes)
+    return _state_of(process, converter, settled)
 
 
-def _concluded(process: Process, new_class: type, result: Any, classes: Classes) -> Conversion:
-    if not isinstance(result, Ok):
-        raise _failed(process, new_class, BadReturn("code_change", result))
-    if process.actor.supervises:
-        return Conversion(process, new_class, result.state, converted=True, report=Report())
-    return _migrated(process, new_class, result.state, classes, was=process.state)
+def _state_of(process: Process, converter: type, result: Any) -> Any:
+    if isinstance(result, Ok):
+        return result.state
+    raise _failed(process, converter, BadReturn("code_change", result))
 
 
-def _migrated(process: Process, new_class: type, state: Any, classes: Classes, *, was: Any) -> Conversion:
-    """Bring what is left of the old classes in *state* to the new ones."""
-    if getattr(process.actor, "supervises", False):
-        return Conversion(process, new_class, state, converted=False, report=Report())
+def convert(process: Process, migrations: Migrations, old_vsn: Any, extra: Any) -> Any:
+    """Return the Conversion of *process* to its new class, or an awaitable of it. Runs in the process."""
+    new_class = migrations.classes.get(type(process.actor)) or type(process.actor)
+    state = changed(process, new_class, old_vsn, extra)
+    if inspect.isawaitable(state):
+        return _converted_later(process, migrations, new_class, state)
+    return migrated(process, migrations, new_class, state)
+
+
+async def _converted_later(
+    process: Process, migrations: Migrations, new_class: type, state: Awaitable[Any]
+) -> Conversion:
+    return migrated(process, migrations, new_class, await state)
+
+
+def migrated(process: Process, migrations: Migrations, new_class: type, state: Any) -> Conversion:
+    """Bring what is left of the old classes in *state* to the new ones. Raises MigrationFailed."""
+    actor = process.actor
+    if getattr(actor, "supervises", False):
+        return Conversion(process, new_class, state, state is not process.state, Report())
+    root = _attributes(actor) if isinstance(actor, Actor) else state
     try:
-        done = migrate(state, classes)
+        done = migrations.here().migrate(root)
     except MigrationFailed as error:
         raise _failed(process, new_class, error) from error
+    was = root if isinstance(actor, Actor) else process.state
     return Conversion(process, new_class, done.value, done.value is not was, done.report)
 
 
@@ -98,9 +133,6 @@ def _attributes(actor: Actor) -> dict[str, Any]:
 
 
 def _failed(process: Process, behaviour: type, error: Exception) -> MigrationFailed:
-    message = f"{process!r}: the state could not be converted for {behaviour.__module__}.{behaviour.__qualname__}: "
-    return MigrationFailed(
-        message + (str(error) if isinstance(error, MigrationFailed) else f"{type(error).__name__}: {error}"),
-        process,
-        error,
-    )
+    what = str(error) if isinstance(error, MigrationFailed) else f"{type(error).__name__}: {error}"
+    name = f"{behaviour.__module__}.{behaviour.__qualname__}"
+    return MigrationFailed(f"{process!r}: the state could not be converted for {name}: {what}", process, error)

@@ -45,7 +45,8 @@ def reload_module(
     (which gets *extra*), and go on with what has come meanwhile. Pids, links, monitors, timers, names and mailboxes
     stay. If anything fails, everything is as before, and an UpgradeError says why; its `recovery` says what to do.
 
-    *suspend_timeout*, *code_change_timeout* (for each process) and *timeout* (for the whole) are seconds.
+    *suspend_timeout*, *code_change_timeout* (as long as no process ends its own) and *timeout* (of the whole) are
+    seconds.
     *force_rollback_at* names a step after which to roll back, for tests of one's own.
     """
     return reload_modules(

@@ -6,7 +6,7 @@ The process is at rest, so nobody takes from its mailbox, and who sends appends 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from otpy.behaviours.migrations import Migration
@@ -15,11 +15,8 @@ from otpy.kernel.calls import Call, Cast
 from otpy.kernel.process import Process
 
 
-def convert_mailbox(process: Process, classes: Mapping[type, type | None], journal: Journal) -> None:
+def convert_mailbox(process: Process, migration: Migration, journal: Journal) -> None:
     """Bring the messages that wait for *process* to the new classes."""
-    if not classes:
-        return
-    migration = Migration(classes)
     for box in (process.held, process.mailbox):
         for index, message in enumerate(tuple(box or ())):
             if isinstance(message, Call | Cast):

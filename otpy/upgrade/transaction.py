@@ -15,19 +15,19 @@ import contextlib
 import graphlib
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any, final
 
 import msgspec
 
+from otpy.behaviours.migrations import Migration
 from otpy.behaviours.vsn import vsn_of
 from otpy.code import vsn as module_vsn
 from otpy.code.compiler import parse
 from otpy.code.journal import Journal
 from otpy.code.loader import LoadedVersion, prepare
 from otpy.errors import (
-    CallTimeout,
     ForcedRollback,
     IncompatibleUpgrade,
     LoadFailed,
@@ -37,17 +37,18 @@ from otpy.errors import (
     ServerExited,
     UpgradeFromWithin,
 )
-from otpy.kernel.calls import wait_for_answer
+from otpy.kernel.actors import Actor
+from otpy.kernel.calls import PENDING, Failed
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime
 from otpy.kernel.suspension import Suspension
 from otpy.upgrade import children
 from otpy.upgrade.affected import dependents, is_upgradable, processes_of
-from otpy.upgrade.conversion import Conversion, DownTo, convert
+from otpy.upgrade.conversion import Conversion, DownTo, Migrations, changed, convert, migrated
 from otpy.upgrade.mailboxes import convert_mailbox
 from otpy.upgrade.report import Step, SupervisorChange, UpgradeReport
 
-STEPS = ("compile", "load", "suspend", "install", "convert", "commit", "children")
+STEPS = ("compile", "load", "suspend", "go down", "install", "convert", "commit", "children")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +95,8 @@ class Transaction:
         self._loaded: list[LoadedVersion] = []
         self._suspension: Suspension | None = None
         self._conversions: list[Conversion] = []
+        self._migrations = Migrations({})
+        self._down: dict[Process, Any] = {}
 
     def run(self) -> UpgradeReport:
         """Do it. On any failure everything is as before when this raises."""
@@ -104,6 +107,9 @@ class Transaction:
                 self._load_first()
             with self._step("suspend"):
                 self._suspend()
+            if self.options.down_to is not None:
+                with self._step("go down"):
+                    self._go_down()
             with self._step("install"):
                 self._install()
             with self._step("convert"):
@@ -178,38 +184,60 @@ class Transaction:
             msg = f"{derived.__module__}.{derived.__qualname__} cannot take new bases while it lives: {error}"
             raise IncompatibleUpgrade(msg) from error
 
+    def _go_down(self) -> None:
+        """Going back: have the running classes convert the states, while their modules are still what they were."""
+        started, vsns = self._started()
+        extra = self.options.extra
+        states = self._run(
+            started, lambda process: changed(process, type(process.actor), vsns[type(process.actor)], extra)
+        )
+        self._down = dict(states)
+
     def _convert(self) -> None:
         """Have each process convert its state, inside itself; nothing is put in place yet."""
-        assert self._suspension is not None
         self._refuse_orphans()
-        requests = [
-            (process, self._suspension.run(process, self._conversion_of))
-            for process in self.processes
-            if process.boot is None
-        ]
-        for process, request in requests:
-            self._in_time("convert")
-            try:
-                self._conversions.append(wait_for_answer(request, self.options.code_change_timeout))
-            except ServerExited:  # it died on the way, and leaves the set
-                continue
-            except CallTimeout:
-                seconds = self.options.code_change_timeout
-                raise MigrationFailed(f"{process!r}: code_change did not end within {seconds} s", process) from None
+        started, vsns = self._started()
+        self._migrations = Migrations(self._classes)
+        self._conversions = [done for _, done in self._run(started, lambda process: self._conversion_of(process, vsns))]
 
-    def _conversion_of(self, process: Process) -> Any:
-        return convert(process, self._classes, self._old_vsn(process), self.options.extra)
+    def _started(self) -> tuple[list[Process], dict[type, Any]]:
+        """Return the processes that have a state, and what their classes' code_change is told."""
+        started = [process for process in self.processes if process.boot is None and process.exit_reason is None]
+        return started, self._old_vsns(started)
 
-    def _old_vsn(self, process: Process) -> Any:
-        """Return what code_change is told: the version it comes from, or DownTo(version) going back."""
-        module = next(base.__module__ for base in type(process.actor).__mro__ if base.__module__ in self._affected())
-        down_to = self.options.down_to
-        if down_to is not None and module in down_to:
-            return DownTo(down_to[module])
-        return process.vsn if process.vsn is not None else self.old_vsns.get(module)
+    def _run(self, processes: list[Process], job: Callable[[Process], Any]) -> list[tuple[Process, Any]]:
+        """Run *job* in each process; a process that dies on the way just leaves the set. Raises what a job raised."""
+        assert self._suspension is not None
+        seconds = self.options.code_change_timeout
+        done = []
+        for process, outcome in zip(processes, self._suspension.run(processes, job, seconds), strict=True):
+            if outcome is PENDING:
+                raise MigrationFailed(f"{process!r}: code_change did not end within {seconds} s", process)
+            if type(outcome) is not Failed:
+                done.append((process, outcome))
+            elif not isinstance(outcome.error, ServerExited):
+                raise outcome.error
+        return done
 
-    def _affected(self) -> set[str]:
-        return {*self.sources, *(type(process.actor).__module__ for process in self.processes)}
+    def _conversion_of(self, process: Process, vsns: Mapping[type, Any]) -> Any:
+        """Convert *process*, in it; code_change is told its own version, else that of its class."""
+        kind = type(process.actor)
+        if isinstance(vsns[kind], DownTo):
+            state = self._down.get(process, process.state)
+            return migrated(process, self._migrations, self._classes.get(kind) or kind, state)
+        vsn = process.vsn if process.vsn is not None else vsns[kind]
+        return convert(process, self._migrations, vsn, self.options.extra)
+
+    def _old_vsns(self, processes: Iterable[Process]) -> dict[type, Any]:
+        """Return, by class, the version that its processes come from, or DownTo(version) going back."""
+        down_to = self.options.down_to or {}
+        found: dict[type, Any] = {}
+        for kind in {type(process.actor) for process in processes}:
+            module = next(
+                (base.__module__ for base in kind.__mro__ if base.__module__ in self.sources), kind.__module__
+            )
+            found[kind] = DownTo(down_to[module]) if module in down_to else self.old_vsns.get(module)
+        return found
 
     def _refuse_orphans(self) -> None:
         """Refuse to take away the class of a living process."""
@@ -224,37 +252,41 @@ class Transaction:
 
     def _commit(self) -> None:
         """Give every process its new class, state and version, and its messages their new classes."""
+        vsns: dict[type, Any] = {}
+        mailboxes = Migration(self._classes)
         for conversion in self._conversions:
-            process = conversion.process
-            if process.exit_reason is None:
-                self._change(conversion)
-                convert_mailbox(process, self._classes, self._journal)
+            process, kind = conversion.process, conversion.new_class
+            if process.exit_reason is not None:
+                continue
+            if kind not in vsns:
+                vsns[kind] = self._new_vsn(kind)
+            self._change(conversion, vsns[kind])
+            if process.mailbox or process.held:
+                convert_mailbox(process, mailboxes, self._journal)
         for process in self.processes:
             if process.boot is not None and process.exit_reason is None:  # not started yet: it begins as the new class
                 self._set_class(process.actor, self._classes.get(type(process.actor)) or type(process.actor))
 
-    def _change(self, conversion: Conversion) -> None:
+    def _change(self, conversion: Conversion, vsn: Any) -> None:
         process, actor = conversion.process, conversion.process.actor
         change = children.change_of(process, process.state, conversion.state)
         if change is not None:
             self.changes.append(change)
         self._set_class(actor, conversion.new_class)
-        if actor.__class__ is conversion.new_class and process.state is None and conversion.state is not None:
-            self._set_attributes(actor, conversion.state)
-        else:
-            self._journal.set_attribute(process, "state", conversion.state, f"state of {process!r}")
-        self._journal.set_attribute(process, "vsn", self._new_vsn(conversion.new_class), f"vsn of {process!r}")
+        if isinstance(actor, Actor):
+            for name, value in conversion.state.items():
+                self._journal.set_item(vars(actor), name, value)
+        elif process.state is not conversion.state:
+            self._journal.set_attribute(process, "state", conversion.state, "state")
+        if process.vsn != vsn:
+            self._journal.set_attribute(process, "vsn", vsn, "vsn")
         self.converted += conversion.converted
 
     def _set_class(self, actor: Any, new: type) -> None:
         old = type(actor)
         if old is not new:
-            self._journal.write(f"class of {actor}", lambda: object.__setattr__(actor, "__class__", old))
+            self._journal.write("class", partial(object.__setattr__, actor, "__class__", old))
             object.__setattr__(actor, "__class__", new)
-
-    def _set_attributes(self, actor: Any, attributes: dict[str, Any]) -> None:
-        for name, value in attributes.items():
-            self._journal.set_item(vars(actor), name, value)
 
     def _new_vsn(self, kind: type) -> Any:
         explicit = vsn_of(kind)
@@ -269,18 +301,18 @@ class Transaction:
             supervisor = change.supervisor
             assert isinstance(supervisor, Process)
             self._journal.write(f"children of {supervisor!r}", partial(self._end_children, supervisor, change))
-            request = self._suspension.run(supervisor, partial(children.start_added, change=change))
-            try:
-                wait_for_answer(request, self.options.code_change_timeout)
-            except CallTimeout:
-                raise self._deadlock(supervisor) from None
+            (outcome,) = self._suspension.run(
+                [supervisor], partial(children.start_added, change=change), self.options.code_change_timeout
+            )
+            if outcome is PENDING:
+                raise self._deadlock(supervisor)
+            if type(outcome) is Failed:
+                raise outcome.error
 
     def _end_children(self, supervisor: Process, change: SupervisorChange) -> None:
         assert self._suspension is not None
-        if supervisor.exit_reason is None:
-            request = self._suspension.run(supervisor, partial(children.end_added, change=change))
-            with contextlib.suppress(CallTimeout, ServerExited):
-                wait_for_answer(request, self.options.code_change_timeout)
+        ending = partial(children.end_added, change=change)
+        self._suspension.run([supervisor], ending, self.options.code_change_timeout)
 
     def _deadlock(self, supervisor: Process) -> MigrationFailed:
         """The start of an added child does not come back: say on whom it waits, and end it."""

@@ -17,7 +17,7 @@ import pytest
 
 from otpy import code
 from otpy.code.journal import Journal
-from otpy.code.loader import LoadedVersion, prepare
+from otpy.code.loader import LoadedVersion, prepare, prepare_all
 from otpy.errors import CompilationFailed, LoadFailed
 
 BASE = '''"""A module."""
@@ -505,3 +505,83 @@ def test_globals_that_a_statement_sets_unseen_are_installed(name: str) -> None:
     module = load(name, "x = 1")
     load(name, "x = 1\nglobals()['made'] = 3\n")
     assert module.made == 3
+
+
+# -- several modules at once -----------------------------------------------------------------------
+
+BATCH = {
+    "one": "LIMIT = 1\nclass Base:\n    n = 1\ndef f(): return 'one'\n",
+    "two": "from {one} import Base, LIMIT, f\nimport {one} as one\nclass Child(Base):\n    pass\nTWICE = LIMIT * 2\ndef g(): return f(), one.f()\n",
+}
+
+
+@pytest.fixture
+def batch(name: str, on_disk: Callable[[str, str], Path]) -> dict[str, str]:
+    """Two modules, of which the second imports from the first; their sources by name."""
+    one, two = f"{name}_one", f"{name}_two"
+    sources = {one: BATCH["one"], two: BATCH["two"].replace("{one}", one)}
+    for module, text in sources.items():
+        on_disk(module, text)
+        __import__(module)
+    return sources
+
+
+def test_modules_prepared_together_see_each_other(batch: dict[str, str]) -> None:
+    """The second is made with what the first will be; nothing is seen of either before they are installed."""
+    one, two = (sys.modules[module] for module in batch)
+    before = snapshot(one), snapshot(two)
+    old_base = one.Base
+    new = [batch[one.__name__].replace("n = 1", "n = 2").replace("LIMIT = 1", "LIMIT = 5").replace("'one'", "'new'")]
+    new.append(batch[two.__name__].replace("pass", "m = LIMIT"))
+    ready = prepare_all(dict(zip(batch, new, strict=True)))
+    assert (snapshot(one), snapshot(two)) == before
+    journal = Journal()
+    for loaded in ready:
+        assert loaded.warnings == ()
+        loaded.install(journal)
+    assert issubclass(two.Child, one.Base)
+    assert not issubclass(two.Child, old_base)
+    assert (two.Child.n, two.Child.m, two.TWICE, two.LIMIT) == (2, 5, 10, 5)
+    assert two.g() == ("new", "new")
+    assert two.one is one
+    assert one.f.__globals__ is vars(one)
+    journal.undo()
+    assert (snapshot(one), snapshot(two)) == before
+
+
+def test_one_that_fails_takes_the_others_with_it(batch: dict[str, str]) -> None:
+    """Two files, the second fails: nothing has changed in either."""
+    one, two = batch
+    sys.modules.pop("colorsys", None)
+    before = snapshot(sys.modules[one]), snapshot(sys.modules[two])
+    with pytest.raises(LoadFailed, match="LIMIT"):
+        prepare_all({one: "import colorsys\n" + batch[one].replace("LIMIT", "OTHER"), two: batch[two]})
+    assert (snapshot(sys.modules[one]), snapshot(sys.modules[two])) == before
+    assert "colorsys" not in sys.modules
+
+
+def test_new_modules_can_be_prepared_together(name: str, batch: dict[str, str]) -> None:
+    """A file that was added, and the one that uses it."""
+    _, two = batch
+    ready = prepare_all({name: "def added(): return 1\n", two: batch[two] + f"from {name} import added\n"})
+    assert name not in sys.modules
+    journal = Journal()
+    for loaded in ready:
+        loaded.install(journal)
+    assert sys.modules[two].added is sys.modules[name].added
+    journal.undo()
+    assert name not in sys.modules
+    assert not hasattr(sys.modules[two], "added")
+
+
+def test_module_that_imports_itself_gets_the_live_one(name: str) -> None:
+    """Not what stood in its place while it was run."""
+    module = load(name, "x = 1")
+    load(name, f"x = 1\nimport {name} as me\nheld = [me, (me,)]\n")
+    assert module.me is module.held[0] is module.held[1][0] is module
+
+
+def test_nothing_is_said_when_all_holders_let_go(name: str) -> None:
+    """A warning is worth reading only if it is right."""
+    load(name, BASE)
+    assert prepare(name, BASE.replace('"one"', '"two"') + "pair = (helper, (public,))\n").warnings == ()

@@ -11,7 +11,7 @@ import pytest
 
 import otpy
 from otpy.kernel import events
-from tests.support import DEADLINE, Echo, ThreadEcho, down, eventually, get, idle_process, inside, reason_of
+from tests.support import DEADLINE, Echo, ThreadEcho, down, eventually, idle_process, inside, outside, reason_of
 
 MANY = 100_000
 
@@ -67,7 +67,7 @@ def test_an_idle_server_is_killed_without_terminate() -> None:
 
 
 @pytest.mark.parametrize("server", [Echo, ThreadEcho])
-@inside
+@outside
 def test_a_computing_server_is_killed_within_the_grace_period(server: type[Echo]) -> None:
     """Down comes though the handler goes on: death is logical first."""
     stop = threading.Event()
@@ -87,7 +87,7 @@ def test_a_computing_server_is_killed_within_the_grace_period(server: type[Echo]
 
 
 @pytest.mark.parametrize("server", [Echo, ThreadEcho])
-@inside
+@outside
 def test_a_blocking_server_is_killed_within_the_grace_period(server: type[Echo]) -> None:
     """As above, in a call to the system."""
     go_on = threading.Event()
@@ -113,7 +113,7 @@ def test_a_waiting_server_is_killed(server: type[Echo]) -> None:
     assert down(ref) == otpy.Killed()
 
 
-@inside
+@outside
 def test_a_process_inside_blocking_is_killed() -> None:
     """What runs on the helper thread goes on, and its result is dropped."""
     go_on = threading.Event()
@@ -182,7 +182,7 @@ ACTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("act", ACTS)
-@inside
+@outside
 def test_a_zombie_can_do_nothing(act: str) -> None:
     """It is dead for everybody; its code, still running somewhere, must not be heard of again."""
     otpy.register("watcher", otpy.self_pid())
@@ -295,7 +295,7 @@ def test_a_crash_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("server", [Echo, ThreadEcho])
-@inside
+@outside
 def test_who_dies_of_anothers_crash_while_running_reports_nothing(
     server: type[Echo], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -331,18 +331,16 @@ def _leave(reason: Any) -> None:
 
 
 @inside
-def test_a_call_of_a_shut_down_server_shuts_its_caller_down() -> None:
+def test_a_call_of_a_server_that_shuts_down_shuts_its_caller_down() -> None:
     """OTP: `{shutdown, {gen_server, call, _}}`; an orderly end is not a crash for those who wait."""
-    server = Echo.start()
-    go_on = threading.Event()
-    otpy.cast(server, lambda: go_on.wait(DEADLINE))
-    caller, ref = otpy.spawn_monitor(otpy.call, server, "hello")
-    eventually(lambda: status(caller) == "waiting")
-    otpy.cast(server, lambda: otpy.exit(otpy.self_pid(), otpy.Shutdown()))
-    go_on.set()
+
+    def shut_down() -> None:
+        otpy.exit(otpy.self_pid(), otpy.Shutdown())
+
+    _, ref = otpy.spawn_monitor(otpy.call, Echo.start(), shut_down)
     reason = down(ref)
     assert isinstance(reason, otpy.Shutdown)
-    assert isinstance(reason.detail, (otpy.ServerExited, otpy.NoProcess))
+    assert isinstance(reason.detail, otpy.ServerExited)
 
 
 @inside
@@ -355,13 +353,3 @@ def test_nothing_is_kept_of_the_dead() -> None:
     process: Any = pid
     assert (process.actor, process.state, process.links, process.watchers, process.names) == (None, None, None, None, None)
     assert "Echo" in repr(pid)
-    get_nothing = otpy.flush()
-    assert get_nothing == []
-
-
-@inside
-def test_get_is_not_needed_after_all() -> None:
-    """A trapped exit of a linked child arrives as a message and nothing else happens."""
-    otpy.trap_exit(True)
-    child = otpy.spawn_link(_leave, "x")
-    assert get() == otpy.Exit(child, "x")

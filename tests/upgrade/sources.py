@@ -34,6 +34,7 @@ V1: Final = source("""
 
 V2: Final = source("""
     import otpy
+    from otpy import DownTo
 
     __vsn__ = "2"
 
@@ -56,7 +57,7 @@ V2: Final = source("""
 
         def code_change(self, old_vsn, state, extra):
             match old_vsn:
-                case otpy.DownTo():
+                case DownTo():
                     return otpy.Ok({"n": state[0], "seen": state[1]})
                 case _:
                     return otpy.Ok((state["n"], state["seen"]))

@@ -1,8 +1,8 @@
 """The automatic migration of states: from instances of old classes to instances of their successors.
 
 A state goes in, with a table of old classes and their successors; out comes a migrated *copy* and a report. The
-original is never touched, so a migration that fails needs no undoing. `copy_state` gives a copy by the same rules with nothing
-replaced: that is what `code_change` is handed.
+original is never touched, so a migration that fails needs no undoing. `copy_state` gives a copy by the same rules with
+nothing replaced: that is what `code_change` is handed.
 
 Every kind of object that a state may have is handled: `instances.handler_for` tells them apart.
 Source: RUNTIME.md §4 has the measurements that led to this design; the four facts that the report gives are CLOS's

@@ -33,8 +33,10 @@ def run(
 ) -> int:
     """Load the system, and run it until a signal or its own end."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    system = load_target(target, version)
-    node = check_name(system.name if name is None else name)
+    folder = prepare_folder(run_dir or default_folder())
+    given = None if name is None else check_name(name)
+    system = load_target(target, version)  # runs the user's code, so what can be refused without it is refused before
+    node = given or check_name(system.name)
 
     def ready(socket: Path) -> None:
         if output.json:
@@ -43,4 +45,4 @@ def run(
             say(f"{system.title} runs as node {node!r} (process {os.getpid()}), control socket {socket}")
             say(f"Look at it with `otpy tree --node {node}`; stop it with Ctrl-C.")
 
-    return run_node(system, node, prepare_folder(run_dir or default_folder()), ready)
+    return run_node(system, node, folder, ready)

@@ -1,0 +1,1 @@
+"""Typed doors to peers that ship no types: each module names the little that its entry uses."""

@@ -1,0 +1,1 @@
+"""A shop of three servers that call each other: cart, stock and ledger."""

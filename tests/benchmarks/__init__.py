@@ -1,0 +1,1 @@
+"""Tests of the benchmarks: of the judging and the command line, not of any speed."""

@@ -1,0 +1,127 @@
+"""Upgrading a node from outside: what is sent, what comes back, and what is left after a failure."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import DEADLINE, SANDBOXES, Shell
+
+COUNTER = SANDBOXES / "counter"
+
+
+@pytest.fixture
+def node(otpy: Shell) -> Iterator[Shell]:
+    """Give the command, with a node that runs version 1 of the counter."""
+    process, _ = otpy.node(COUNTER)
+    yield otpy
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(DEADLINE) == 0
+
+
+def test_a_module_is_upgraded_from_a_file(node: Shell) -> None:
+    """The same process goes on with the new code."""
+    before = node.json("tree")["tree"][0]["children"]
+    report = node.json("upgrade", "counter", COUNTER / "v2" / "counter.py")
+    after = node.json("tree")["tree"][0]["children"]
+    assert report["reloaded_modules"] == ["counter"]
+    assert [child["pid"] for child in before] == [child["pid"] for child in after]
+    assert [child["vsn"] for child in before + after] == ["1", "2"]
+
+
+def test_a_sandbox_is_upgraded_to_a_version(node: Shell) -> None:
+    """And prints for people what was done."""
+    done = node("upgrade", COUNTER, "--to", "v2")
+    assert (done.code, done.err) == (0, "")
+    assert "counter" in done.out
+    assert "paused" in done.out
+    assert "\x1b" not in done.out
+
+
+def test_modules_of_a_sandbox_are_upgraded_as_one(otpy: Shell) -> None:
+    """With a child that only the new version has."""
+    otpy.node("shop")
+    report = otpy.json("upgrade", "shop", "--to", "v2")
+    assert {"shop.stock", "shop.ledger", "shop.cart", "shop.audit", "shop.supervisor"} <= set(
+        report["reloaded_modules"]
+    )
+    children = otpy.json("tree")["tree"][0]["children"]
+    assert [child["name"] for child in children] == ["stock", "ledger", "cart", "audit"]
+
+
+def test_a_refused_upgrade_says_why_and_changes_nothing(node: Shell, tmp_path: Path) -> None:
+    """Exit code 1, the reason in the first line, and the tree as before."""
+    broken = tmp_path / "counter.py"
+    broken.write_text((COUNTER / "v2" / "counter.py").read_text().replace("clients = {", "clients = 1 / 0 * {"))
+    before = node("tree").out
+    failed = node("upgrade", "counter", broken)
+    assert (failed.code, failed.out) == (1, "")
+    assert failed.err.startswith("otpy: ")
+    assert "ZeroDivisionError" in failed.err
+    assert "failed in the step 'convert'" in failed.err
+    assert "Nothing has changed" in failed.err
+    assert node("tree").out == before
+
+
+def test_a_refused_upgrade_is_json_for_scripts(node: Shell, tmp_path: Path) -> None:
+    """With the kind of error and the exit code of a failure."""
+    broken = tmp_path / "counter.py"
+    broken.write_text("def counter(:\n")
+    failed = node("upgrade", "counter", broken, "--json")
+    assert failed.code == 1
+    found = json.loads(failed.out)
+    assert (found["status"], found["error"]) == ("failed", "CompilationFailed")
+
+
+def test_debug_shows_the_traceback_of_the_node(node: Shell, tmp_path: Path) -> None:
+    """The error happened there, not in the command."""
+    broken = tmp_path / "counter.py"
+    broken.write_text("raise LookupError('at import')\n")
+    failed = node("upgrade", "counter", broken, "--debug")
+    assert failed.code == 1
+    assert "Traceback" in failed.err
+    assert "LookupError: at import" in failed.err
+
+
+def test_a_rollback_takes_the_module_back(node: Shell) -> None:
+    """To the version before, with its shape of state."""
+    node.json("upgrade", "counter", COUNTER / "v2" / "counter.py")
+    back = node("rollback", "counter")
+    assert (back.code, back.err) == (0, "")
+    assert [child["vsn"] for child in node.json("tree")["tree"][0]["children"]] == ["1"]
+
+
+def test_a_rollback_with_nothing_before_it_is_refused(node: Shell) -> None:
+    """Version 1 is the first."""
+    back = node("rollback", "counter")
+    assert (back.code, back.out) == (1, "")
+    assert back.err.startswith("otpy: ")
+
+
+def test_the_history_lists_what_was_done_and_what_was_refused(node: Shell, tmp_path: Path) -> None:
+    """For people and for scripts."""
+    assert node("history").out == "no upgrade so far\n"
+    broken = tmp_path / "counter.py"
+    broken.write_text("def counter(:\n")
+    node("upgrade", "counter", broken)
+    node("upgrade", "counter", COUNTER / "v2" / "counter.py")
+    records = node.json("history", "counter")
+    assert len(records) == 2
+    assert len({record["status"] for record in records}) == 2
+    assert all(record["modules"] == ["counter"] for record in records)
+    shown = node("history")
+    assert len(shown.out.splitlines()) == 3
+    assert node.json("history", "another") == []
+
+
+@pytest.mark.parametrize("command", [["upgrade", "conuter", COUNTER / "v2" / "counter.py"], ["rollback", "conuter"]])
+def test_a_module_that_the_node_does_not_know_is_bad_input(node: Shell, command: list[object]) -> None:
+    """With the name that was meant."""
+    refused = node(*command)
+    assert (refused.code, refused.out) == (2, "")
+    assert "did you mean 'counter'?" in refused.err
+    assert len(refused.err.splitlines()) == 1

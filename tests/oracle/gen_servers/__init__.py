@@ -1,0 +1,1 @@
+"""The scenarios of gen_server and sys."""

@@ -1,0 +1,1 @@
+"""The scenarios of links, monitors and exit signals."""

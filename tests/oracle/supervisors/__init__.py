@@ -1,0 +1,1 @@
+"""The scenarios of supervisors and of Elixir's DynamicSupervisor."""
