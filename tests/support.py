@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, final
 
 import otpy
+from otpy.kernel import events
 
 P = ParamSpec("P")
 
@@ -53,6 +54,43 @@ def eventually(fact: Callable[[], object], *, within: float = DEADLINE) -> None:
     while not fact():
         assert time.monotonic() < until, f"did not come true within {within} s: {fact}"
         otpy.sleep(_LOOK_SECONDS)
+
+
+@final
+class Listener:
+    """Keeps the facts of the events of some names, until it is left."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self._detach: list[Callable[[], None]] = []
+
+    def facts(self, name: str) -> list[dict[str, Any]]:
+        """Return the facts of the events *name* so far."""
+        return [facts for heard, facts in self.heard if heard == name]
+
+    def __enter__(self) -> Listener:
+        for name in self.names:
+            self._detach.append(events.attach(name, functools.partial(self._hear, name)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for detach in self._detach:
+            detach()
+
+    def _hear(self, name: str, /, **facts: Any) -> None:
+        self.heard.append((name, facts))
+
+
+def status(pid: otpy.Pid) -> str | None:
+    """Return the status of *pid*, or None if it is dead."""
+    info = otpy.process_info(pid)
+    return info.status if info is not None else None
+
+
+def eventually_waits(pid: otpy.Pid) -> None:
+    """Wait until *pid* waits inside its code."""
+    eventually(lambda: status(pid) == "waiting")
 
 
 def get(*, timeout: float | None = DEADLINE) -> Any:

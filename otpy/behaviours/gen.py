@@ -54,8 +54,14 @@ def cast(server: Dest, request: Any) -> None:
     me = here.process
     if me is None or me.fenced:
         current()
+    if type(server) is Process and server.mailbox is not None:
+        server.mailbox.append(Cast(request))  # `deliver`, where it matters most
+        if not server.scheduled:
+            server.scheduled = True
+            server.executor.submit(server)
+        return
     try:
-        deliver(server if type(server) is Process else resolve(server), Cast(request))
+        deliver(resolve(server), Cast(request))
     except NoProcess:
         return
 

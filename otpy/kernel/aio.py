@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import threading
 import weakref
+from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - get_running_loop, but None where none runs
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, final
@@ -51,12 +52,15 @@ class Wakeups:
         self._armed = False
 
     def submit(self, sleeper: Sleeper) -> None:
-        """Have *sleeper* woken on the loop. A loop that was closed meanwhile wants nothing any more."""
+        """Have *sleeper* woken on the loop, at once if this is its thread. A closed loop wants nothing any more."""
+        loop = self._loop()
+        if loop is not None and _get_running_loop() is loop:
+            sleeper.wake()
+            return
         self._queue.append(sleeper)
         if self._armed:
             return
         self._armed = True
-        loop = self._loop()
         try:
             if loop is not None:
                 loop.call_soon_threadsafe(self._drain)

@@ -44,8 +44,11 @@ class Failed:
         self.error = error
 
 
-class From(msgspec.Struct, eq=False, weakref=True):
-    """Who asked: `reply(from_, value)` answers. *tag* tells this request from all others."""
+class From:
+    """Who asked, `From(pid, tag)`: `reply(from_, value)` answers. *tag* tells this request from all others."""
+
+    __slots__ = ()
+    __match_args__ = ("pid", "tag")
 
     pid: Pid
 
@@ -61,9 +64,10 @@ class From(msgspec.Struct, eq=False, weakref=True):
         return self
 
 
-class Call(From, eq=False, weakref=True):
+class Call(From, msgspec.Struct, eq=False, weakref=True):
     """A request on its way, and its answer."""
 
+    pid: Pid
     request: Any
     server: Process
     waiter: Any  # a Waiter; None when nobody waits any more

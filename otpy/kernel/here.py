@@ -40,7 +40,7 @@ def current() -> Process:
     if process is None:
         process = _elsewhere()
     if process.fenced:
-        if process.runtime.stopped and here.ward is not None:  # the runtime that follows knows this thread as a new process
+        if process.runtime.stopped and here.ward is not None:  # to the next runtime this thread is a new process
             here.process = here.ward = None
             return current()
         leave(process)
@@ -72,7 +72,8 @@ def waiting() -> Process:
     if here.on_loop:
         msg = (
             "this would block the event loop that runs all asyncio processes: use `await otpy.acall(…)` instead of "
-            "otpy.call, asyncio.sleep instead of otpy.sleep, or give the class runs_on = 'thread'"
+            "otpy.call, asyncio.sleep instead of otpy.sleep, `await asyncio.to_thread(fn, …)` for what has no await of "
+            "its own (to start and to stop others), or give the class runs_on = 'thread'"
         )
         raise BlockingRefused(msg)
     return process

@@ -58,7 +58,7 @@ class Lock:
             except IndexError:
                 self._held.release()
                 continue
-            ticket.put(True)  # noqa: FBT003 - the answer: it is yours
+            ticket.put(True)  # the answer: it is yours
             return
 
     def _give_up(self, ticket: Call) -> None:
@@ -71,5 +71,7 @@ class Lock:
     def __enter__(self) -> None:
         self.acquire()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.release()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ in_plane: Callable[[], bool] = plane._is_owned  # type: ignore[attr-defined]  # 
 """Whether this thread holds the plane."""
 
 
-def put_off(operation: Callable[..., object], process: Process, *arguments: Any) -> bool:
+def put_off(operation: Callable[..., None], process: Process, *arguments: Any) -> bool:
     """If this thread is in the plane, have `operation(process, *arguments)` run when it has left, and return True."""
     if not in_plane():
         return False
-    process.runtime.scheduler.between_slices(lambda: operation(process, *arguments))
+    process.runtime.scheduler.between_slices(partial(operation, process, *arguments))
     return True
 
 

@@ -41,7 +41,7 @@ Dest: TypeAlias = "Pid | str | Named"
 
 
 def resolve(dest: Dest) -> Process:
-    """Return the process that *dest* names: a Pid, a registered name, or a Via. Raises NoProcess for an unknown name."""
+    """Return the process that *dest* names: a Pid, a registered name, or a Via. An unknown name raises NoProcess."""
     if isinstance(dest, Process):
         return dest
     if isinstance(dest, str):
@@ -72,7 +72,7 @@ def self_pid() -> Pid:
     return current()
 
 
-def trap_exit(flag: bool) -> bool:  # noqa: FBT001 - as in OTP, the flag is the whole point
+def trap_exit(flag: bool) -> bool:
     """Say whether exit signals arrive as `Exit(pid, reason)` messages instead of ending this process; the old value."""
     me = current()
     old, me.trapping = me.trapping, bool(flag)
@@ -115,7 +115,9 @@ def send(dest: Dest, msg: T) -> T:
     return msg
 
 
-def receive(select: Callable[[Any], bool] | None = None, *, timeout: float | None = None) -> Any:
+def receive(  # noqa: C901 - one loop, whose branches stand in the order of what can happen
+    select: Callable[[Any], bool] | None = None, *, timeout: float | None = None
+) -> Any:
     """Take the first message for which `select(msg)` is true (any message without it), in mailbox order.
 
     *timeout* in seconds; None waits for ever, 0 only looks. Raises ReceiveTimeout. Other messages stay as they are.
@@ -190,7 +192,7 @@ def monitor(server: Dest) -> Ref:
         target = resolve(server)
     except NoProcess:
         ref = Ref()
-        deliver(me, Down(ref, server, NoProc()))  # type: ignore[arg-type] - a name that nobody has, as in OTP
+        deliver(me, Down(ref, server, NoProc()))  # type: ignore[arg-type]  # a name that nobody has, as in OTP
         return ref
     return signals.monitor(me, target)
 
@@ -327,7 +329,7 @@ def send_after(dest: Dest, msg: Any, seconds: float) -> TimerRef:
     made = current().runtime
 
     def fire() -> None:
-        target = made.names.get(dest) if isinstance(dest, str) else dest
+        target: Any = made.names.get(dest) if isinstance(dest, str) else dest
         if not isinstance(target, Process | None):
             target = target.whereis()
         if isinstance(target, Process):

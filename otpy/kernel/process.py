@@ -159,7 +159,7 @@ class Process(Pid):
         self.executor = executor
         self.handle = handle
         self.actor: Any = actor
-        self.actor_ref: Any = None
+        self.actor_ref: ActorRef[Any] | None = None
         self.state: Any = None
         self.mailbox: deque[Any] | None = None  # made at the first message: most processes are idle
         self.scheduled = False
@@ -200,10 +200,9 @@ class Process(Pid):
     @property
     def ref(self) -> ActorRef[Any]:
         """See Pid.ref."""
-        ref = self.actor_ref
-        if ref is None:
-            ref = self.actor_ref = self.runtime.actor_ref(self)
-        return ref
+        if self.actor_ref is None:
+            self.actor_ref = self.runtime.actor_ref(self)
+        return self.actor_ref
 
     @property
     def ancestors(self) -> tuple[Process, ...]:
@@ -236,7 +235,7 @@ class Process(Pid):
         return self.mailbox
 
     def owe(self, request: Any) -> None:
-        """Have *request* (a Call) failed when the process ends before it is answered. As to the second line, see above."""
+        """Have *request* (a Call) failed when the process ends before it is answered. Made as in `open_mailbox`."""
         made: set[Any] = set()
         self.deferred = made if self.deferred is None else self.deferred
         self.deferred.add(request)

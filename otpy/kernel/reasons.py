@@ -70,14 +70,18 @@ def check_reason(reason: Reason) -> Reason:
 
 
 def is_abnormal(reason: Reason) -> bool:
-    """Whether an end with *reason* is a crash: neither normal nor a shutdown. Source: OTP gen_server.erl, terminate/10."""
+    """Whether an end with *reason* is a crash: neither normal nor a shutdown.
+
+    Source: OTP gen_server.erl, terminate/10.
+    """
     return not isinstance(reason, (Normal, Shutdown))
 
 
 def reason_of(error: BaseException) -> Reason:
     """Return the exit reason of a process that *error* left.
 
-    A call whose server was shut down ends its caller as a shutdown too, as `{shutdown, {gen_server, call, _}}` does in OTP.
+    A call whose server was shut down ends its caller as a shutdown too, as `{shutdown, {gen_server, call, _}}` does
+    in OTP.
     """
     if isinstance(error, ExitProcess):
         return error.reason

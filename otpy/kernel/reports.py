@@ -18,7 +18,7 @@ log = logging.getLogger("otpy.process")
 
 
 def report_crash(process: Process, reason: Reason, **facts: Any) -> None:
-    """Report that *process* is about to end with *reason*, if that is a crash. *facts* say more (state, last message)."""
+    """Report that *process* is about to end with *reason*, if that is a crash; *facts* say more, such as its state."""
     if not is_abnormal(reason) or type(reason) is Killed:
         return
     error = reason.error if isinstance(reason, Crash) else None
@@ -43,5 +43,5 @@ class _Text:
         if self._ancestors:
             lines.append(f"  started by: {' < '.join(map(repr, self._ancestors))}")
         lines += [f"  {name.replace('_', ' ')}: {value!r}" for name, value in self._facts.items()]
-        lines.append("  Its supervisor, if it has one, decides whether it is started again; links and monitors were told.")
+        lines.append("  Links and monitors are told; its supervisor, if any, decides whether it is started again.")
         return "\n".join(lines)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from otpy.kernel.runtime import Runtime
 
 SLICE_SECONDS = 0.002
-_MESSAGES_PER_LOOK = 16
+_MESSAGES_PER_LOOK = range(16)
 
 
 class Runner:
@@ -105,17 +105,17 @@ class Runner:
 
     def _go_on(self, process: Process, box: deque[Any]) -> None:
         """Handle more messages while there are any and nobody else is waiting for too long."""
-        handled = 0
         until = 0.0
-        while box and not self.attention and (process.gate is None or not process.gate.one_at_a_time):
-            process.handle(process, box.popleft())
-            handled += 1
-            if not handled % _MESSAGES_PER_LOOK:
-                now = time.monotonic()  # the machine's time: this is about fairness, whatever clock the processes see
-                until = until or now + SLICE_SECONDS
-                if now > until:
-                    break
-        process.reductions += handled
+        while True:
+            for _ in _MESSAGES_PER_LOOK:
+                if not box or self.attention or (process.gate is not None and process.gate.one_at_a_time):
+                    return
+                process.handle(process, box.popleft())
+            process.reductions += len(_MESSAGES_PER_LOOK)
+            now = time.monotonic()  # the machine's time: this is about fairness, whatever clock the processes see
+            until = until or now + SLICE_SECONDS
+            if now > until:
+                return
 
     def _left(self, process: Process, error: BaseException) -> None:
         """An exception left the process. One that was told to die ends with that reason, and it is not its crash."""
@@ -138,7 +138,7 @@ def _obey(process: Process) -> None:
 
 def leave_slice(process: Process) -> None:
     """Give *process* free again, and have it run once more if something has come meanwhile."""
-    process.bar = process.gate  # should a suspension set the gate between the two, it sees for itself that this has left
+    process.bar = process.gate  # a suspension that sets the gate between the two sees for itself that this has left
     process.scheduled = False
     if process.exit_reason is not None:
         process.scheduled = True  # nobody submits the dead

@@ -12,8 +12,8 @@ import contextlib
 import inspect
 import os
 import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from greenlet import GreenletExit
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from otpy.kernel.suspension import Suspension
     from otpy.kernel.worker import Worker
 
+ResultT = TypeVar("ResultT")
+
 RUNS_ON = ("scheduler", "thread", "asyncio")
 _STOP_SECONDS = 5.0
 
@@ -48,7 +50,9 @@ def _ignore(process: Process, message: object) -> None:
 class Runtime:
     """Everything that lives and dies with one scheduler."""
 
-    def __init__(self, *, clock: Clock | None = None, debug: bool = False, shutdown_timeout: float = _STOP_SECONDS) -> None:
+    def __init__(
+        self, *, clock: Clock | None = None, debug: bool = False, shutdown_timeout: float = _STOP_SECONDS
+    ) -> None:
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.shutdown_timeout = shutdown_timeout
         self.stopped = False
@@ -93,15 +97,21 @@ class Runtime:
         if self.stopped:
             msg = "this runtime has stopped; start processes inside `with otpy.runtime():` or otpy.run(main)"
             raise NotRunning(msg)
-        table.add(process)
+        self._enter(process)
         process.scheduled = True
         process.executor.submit(process)
 
     def launch_inside(self, process: Process, starter: Process, worker: Worker) -> None:
         """As `launch`, running the boot of *process* on the stack of *starter*, which would wait for it anyway."""
-        table.add(process)
+        self._enter(process)
         process.scheduled = True
         worker.run_inside(starter, process)
+
+    def _enter(self, process: Process) -> None:
+        """Enter *process* into the table. By its name or its link somebody may have ended it already."""
+        table.add(process)
+        if process.exit_reason is not None:
+            table.discard(process)
 
     def forget(self, process: Process) -> None:
         """Take the dead *process* out of the table."""
@@ -174,7 +184,7 @@ class Runtime:
 
     def _roots(self) -> list[Process]:
         """Return the processes whose starter is gone or is no process of this runtime."""
-        return [process for process in self.processes() if process.exit_reason is None and self._is_root(process.starter)]
+        return [each for each in self.processes() if each.exit_reason is None and self._is_root(each.starter)]
 
     def _is_root(self, starter: Process | None) -> bool:
         return starter is None or starter.exit_reason is not None or starter in self._foreign or starter is self.system
@@ -184,23 +194,25 @@ class Runtime:
             signals.end(process, Killed())
 
     def _let_unwind(self, me: Process) -> None:
-        """Wait until what was ended has left its code, `finally` by `finally`: the last process runs after all those."""
+        """Wait until what was ended has left its code, `finally` by `finally`: a last process runs after all those."""
         gone = Call(me, None, self.system, me)
         if signals.on_death(spawn_process(int, starter=self.system), gone):
             _answered(gone, self.shutdown_timeout)
 
     def _stop_all(self, roots: list[Process], me: Process) -> bool:
         """Stop *roots*, youngest first; False if one of them had to be left."""
-        return all([self._stop_one(process, me) for process in reversed(roots)])
+        stopped = [self._stop_one(process, me) for process in reversed(roots)]
+        return all(stopped)
 
     def _stop_one(self, process: Process, me: Process) -> bool:
         gone = Call(me, None, process, me)
         if not signals.on_death(process, gone):
             return True
         signals.signal(process.parent or self.system, process, Shutdown())
-        return _answered(gone, self.shutdown_timeout) or (
-            signals.signal(self.system, process, Kill()) or _answered(gone, self.shutdown_timeout)
-        )
+        if _answered(gone, self.shutdown_timeout):
+            return True
+        self.kill(process)
+        return _answered(gone, self.shutdown_timeout)
 
 
 def _answered(call: Call, timeout: float) -> bool:
@@ -217,9 +229,9 @@ _start_lock = threading.RLock()
 
 def current_runtime() -> Runtime:
     """Return the runtime of the running process, else the innermost one, else the default one, started now."""
-    process = here.process if here.process is not None else here.resident
+    process: Process | None = here.process if here.process is not None else here.resident
     if process is not None and not process.runtime.stopped:
-        return process.runtime  # type: ignore[no-any-return]
+        return process.runtime
     with _start_lock:
         while _stack and _stack[-1].stopped:
             _stack.pop()
@@ -229,14 +241,16 @@ def current_runtime() -> Runtime:
 
 
 @contextlib.contextmanager
-def runtime(*, clock: Clock | None = None, debug: bool = False, shutdown_timeout: float = _STOP_SECONDS) -> Iterator[Runtime]:
+def runtime(
+    *, clock: Clock | None = None, debug: bool = False, shutdown_timeout: float = _STOP_SECONDS
+) -> Generator[Runtime]:
     """Run the block in a runtime of its own, and stop every root process of it, youngest first, at the end.
 
     *clock* replaces the machine's clock in tests. *debug* changes threads between messages, so that code which counts
     on its thread fails at once. *shutdown_timeout* is the seconds a root gets to end before it is killed.
     """
     if here.resident is not None:
-        msg = "a runtime is started by a thread of your own, not inside a process: a process starts others with start or spawn"
+        msg = "a runtime is started by a thread of your own, not inside a process; there, use start or spawn"
         raise BlockingRefused(msg)
     made = Runtime(clock=clock, debug=debug, shutdown_timeout=shutdown_timeout)
     outer = here.process, here.ward  # who this thread is in the runtime around this one
@@ -255,6 +269,10 @@ def runtime(*, clock: Clock | None = None, debug: bool = False, shutdown_timeout
             here.process, here.ward = outer
 
 
+@overload
+def run(main: Callable[..., Coroutine[Any, Any, ResultT]], *args: Any) -> ResultT: ...
+@overload
+def run(main: Callable[..., ResultT], *args: Any) -> ResultT: ...
 def run(main: Callable[..., Any], *args: Any) -> Any:
     """Run `main(*args)` as a process inside the runtime and return what it returns, or raise what it raises.
 
@@ -315,7 +333,7 @@ def spawn_process(
     runs_on: str = "scheduler",
     before: Callable[[Process], None] | None = None,
 ) -> Process:
-    """Make and launch a process that runs `fn(*args)`, linked with *starter* and after `before(process)` where asked."""
+    """Make and launch a process that runs `fn(*args)`; where asked, linked with *starter* and after `before`."""
     made = starter.runtime
     actor = FunctionProcess(fn)
     process = made.new_process(actor, _ignore, "thread" if actor.kind in made.scheduler.blocking else runs_on)

@@ -95,7 +95,7 @@ class Scheduler:
     def ring(self) -> None:
         """Wake the holder if it sleeps."""
         self.sleeping = False
-        try:
+        try:  # noqa: SIM105 - contextlib.suppress would double the price of a wake-up
             self._bell.release()
         except RuntimeError:  # rung already
             pass
@@ -106,7 +106,7 @@ class Scheduler:
             self.ring()
 
     def between_slices(self, operation: Callable[[], None]) -> None:
-        """Run *operation* soon on the holder's thread, while no process of the scheduler runs there. It must not wait."""
+        """Run *operation* soon on the holder's thread, while no process runs there. It must not wait."""
         self.operations.append(operation)
         self.holder.attention = True
         if self.sleeping:
@@ -215,7 +215,7 @@ class Scheduler:
             on_time += not late
             worker.attention = True
             if strikes > 1 and self._take_over(worker, process, slices) and on_time > 1:
-                self._learn(worker, process, slices)  # a monitor that is late is on a busy machine, and can blame nobody
+                self._learn(worker, process, slices)  # a monitor that is late can blame nobody: the machine is busy
 
     def _sleep_until_work(self) -> None:
         self._monitor_sleeps = True
@@ -224,7 +224,7 @@ class Scheduler:
         self._monitor_sleeps = False
 
     def _wake_monitor(self) -> None:
-        try:
+        try:  # noqa: SIM105 - contextlib.suppress would double the price of a wake-up
             self._monitor_bell.release()
         except RuntimeError:
             pass
@@ -298,7 +298,7 @@ class Scheduler:
             self._stopped = True
             for worker in self._workers:
                 worker.attention = True
-                try:
+                try:  # noqa: SIM105 - contextlib.suppress would double the price of a wake-up
                     worker.wake.release()
                 except RuntimeError:
                     pass
@@ -311,7 +311,7 @@ class Scheduler:
                 thread.join(timeout=1.0)
 
     def abandon(self) -> None:
-        """In the child of a fork: if it was forked by one of the workers, that one must not go on as if it were alone."""
+        """In the child of a fork: if it was one of the workers that forked, it must not go on as if all were well."""
         self._token = threading.Lock()  # whoever held it does not exist here
         self._stopped = True
         self.ready.clear()

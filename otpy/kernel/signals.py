@@ -150,13 +150,13 @@ def signal(sender: Process, target: Process, reason: Reason, *, from_link: bool 
     _signal(sender, target, reason, from_link)
 
 
-def _signal(sender: Process, target: Process, reason: Reason, from_link: bool) -> None:  # noqa: FBT001 - put_off hands on positions
+def _signal(sender: Process, target: Process, reason: Reason, from_link: bool) -> None:
     fate = _fate(sender, target, reason, from_link)
     if fate is not None:
         die(target, fate)
 
 
-def _fate(sender: Process, target: Process, reason: Reason, from_link: bool) -> Reason | None:  # noqa: FBT001 - internal
+def _fate(sender: Process, target: Process, reason: Reason, from_link: bool) -> Reason | None:
     """Do what a signal does to a survivor and return None, or return the reason that *target* dies with."""
     if type(reason) is Kill and not from_link:
         return Killed()
@@ -193,7 +193,7 @@ def end(process: Process, reason: Reason) -> None:
     while deaths:
         dead, why = deaths.popleft()
         watchers, links = _mark(dead, why)
-        if watchers is None:
+        if watchers is None or links is None:
             continue
         if events.listened("process.exit"):
             events.emit("process.exit", pid=dead, reason=why)
@@ -265,7 +265,7 @@ def _bury(process: Process, reason: Reason) -> None:
         process.gate.buried(process)
     process.label = process.display_name  # for messages about the dead
     process.names = process.starter = process.parent = None
-    process.actor, buried = None, (process.actor, process.state)  # let go when this function returns, outside every lock
+    process.actor, buried = None, (process.actor, process.state)  # let go at the end, outside every lock
     process.state = process.debug = None
     if process.parked is not None:  # its code still stands somewhere: have it unwound
         process.executor.submit(process)

@@ -38,7 +38,7 @@ class ThreadRunner(Runner):
 
     def ring(self) -> None:
         """Wake the thread, now or at its next wait."""
-        try:
+        try:  # noqa: SIM105 - contextlib.suppress would double the price of a wake-up
             self.bell.release()
         except RuntimeError:  # rung already
             pass
@@ -206,4 +206,5 @@ class Ward:
     def __del__(self) -> None:
         process = self._process
         if process.exit_reason is None and not process.runtime.stopped:
-            process.runtime.scheduler.between_slices(lambda: end(process, process.dying if process.fenced else Normal()))
+            reason = process.dying if process.fenced else Normal()
+            process.runtime.scheduler.between_slices(lambda: end(process, reason))

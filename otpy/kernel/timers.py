@@ -113,7 +113,7 @@ class Timers:
     def _fire(self, fire: Callable[[], None]) -> None:
         try:
             fire()
-        except Exception:  # looking up a Via is somebody else's code; the scheduler goes on
+        except Exception:  # noqa: BLE001 - looking up a Via is somebody else's code; the scheduler goes on
             _log.exception("a timer failed")
 
     def _fire_deadline(self, process: Process, now: float) -> None:

@@ -59,7 +59,7 @@ class Worker(Runner):
 
     # -- waiting and going on
 
-    stand = staticmethod(getcurrent)
+    stand = staticmethod(getcurrent)  # pyright: ignore[reportAssignmentType] # a method would cost every call its price
 
     def park(self, process: Process) -> None:
         """See Runner.park. What runs next is the loop, in another greenlet."""
@@ -115,7 +115,7 @@ class Worker(Runner):
             return handed
         return self.pool.pop() if self.pool else LoopGreenlet(self._loop)
 
-    def _loop(self) -> None:
+    def _loop(self) -> None:  # noqa: C901, PLR0912 - the hot loop: a call for each branch would cost more than the branch
         me: Any = getcurrent()
         scheduler = self.scheduler
         ready = scheduler.ready
@@ -134,8 +134,10 @@ class Worker(Runner):
                 continue
             standing = process.parked
             if standing is not None:
-                if process.runner is not self:
-                    process.runner.resume(process)
+                runner = process.runner
+                if runner is not self:
+                    assert runner is not None  # it waits, so it has run
+                    runner.resume(process)
                     continue
                 process.parked = None
                 here.process = process

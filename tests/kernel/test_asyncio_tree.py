@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 import otpy
+from otpy.kernel.here import current
+from otpy.kernel.process import Process
+from otpy.kernel.suspension import Suspension
 from tests.kernel.actors_kit import LoopEcho
 from tests.support import DEADLINE, Echo, ThreadEcho, down, eventually, inside, python
 
@@ -217,3 +220,35 @@ def test_the_loop_thread_serves_processes_under_load_from_all_sides() -> None:
     assert len(answers) == 16
     for name, got in answers.items():
         assert got == [(name, n) for n in range(100)]
+
+
+@inside
+def test_a_suspension_serves_what_coroutines_of_the_set_await() -> None:
+    """A handler that awaits several others at once finishes while they are being suspended: each is served in turn."""
+    servers = [Echo.start_link() for _ in range(3)] + [LoopEcho.start_link()]
+    caller = LoopEcho.start_link()
+    gate, entered = asyncio.Event(), threading.Event()
+
+    async def gather() -> Any:
+        entered.set()
+        await gate.wait()
+        return await asyncio.gather(*[otpy.acall(pid, "served") for pid in servers])
+
+    async def release() -> None:
+        gate.set()
+
+    def release_when_held() -> None:
+        eventually(lambda: suspension.holds(cast("Process", servers[-1])))
+        otpy.call(LoopEcho.start(), release)
+
+    request = otpy.send_request(caller, gather)
+    eventually(entered.is_set)
+    suspension = Suspension(current().runtime)
+    otpy.spawn(release_when_held)
+    suspension.suspend([cast("list[Process]", [caller, *servers])], DEADLINE)
+    held = otpy.send_request(servers[0], "held")
+    assert otpy.wait_response(request, timeout=DEADLINE) == ["served"] * 4
+    assert otpy.check_response(held) is None
+    suspension.resume()
+    assert otpy.wait_response(held, timeout=DEADLINE) == "held"
+    assert getattr(caller, "wait_on", None) is None

@@ -79,7 +79,7 @@ def test_blocking_takes_the_values_along() -> None:
 
 def test_a_promoted_process_keeps_its_values() -> None:
     """It changes threads in the middle of its life."""
-    import threading  # noqa: PLC0415 - only here
+    import threading
 
     with otpy.runtime():
 

@@ -5,13 +5,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import otpy
-from otpy.kernel import events
-from tests.support import DEADLINE, Echo, ThreadEcho, down, eventually, idle_process, inside, outside, reason_of
+from otpy.kernel.here import current
+from otpy.kernel.runtime import spawn_process
+from tests.support import (
+    DEADLINE,
+    Echo,
+    Listener,
+    ThreadEcho,
+    down,
+    eventually,
+    idle_process,
+    inside,
+    outside,
+    reason_of,
+    status,
+)
 
 MANY = 100_000
 
@@ -40,12 +54,6 @@ def test_a_parked_process_is_killed_and_leaves_its_code() -> None:
     assert otpy.flush() == []
 
 
-def status(pid: otpy.Pid) -> str | None:
-    """Return the status of *pid*."""
-    info = otpy.process_info(pid)
-    return info.status if info is not None else None
-
-
 @inside
 def test_a_process_that_was_not_yet_run_is_killed() -> None:
     """It never runs then."""
@@ -55,6 +63,15 @@ def test_a_process_that_was_not_yet_run_is_killed() -> None:
     assert down(ref) == otpy.Killed()
     otpy.call(Echo.start(), "one more slice")
     assert ran == []
+
+
+@inside
+def test_a_process_that_is_ended_before_it_is_launched_leaves_nothing() -> None:
+    """Its name and its links are known before: somebody may be that quick."""
+    before = len(otpy.processes())
+    made: Any = spawn_process(otpy.receive, starter=current(), before=lambda made: otpy.exit(made, otpy.Kill()))
+    assert not otpy.is_alive(made)
+    assert len(otpy.processes()) == before
 
 
 @inside
@@ -164,21 +181,28 @@ class Zombie(otpy.GenServer[None]):
         return otpy.Reply("from the grave", state)
 
 
-ACTS: dict[str, Any] = {
+ACTS: dict[str, Callable[[otpy.From], object]] = {
     "send": lambda _: otpy.send("watcher", "from the grave"),
     "reply": lambda from_: otpy.reply(from_, "from the grave"),
     "call": lambda _: otpy.call("bystander", "from the grave"),
     "cast": lambda _: otpy.cast("bystander", "from the grave"),
-    "exit": lambda _: otpy.exit(otpy.whereis("bystander"), otpy.Kill()),  # type: ignore[arg-type]
+    "exit": lambda _: otpy.exit(bystander(), otpy.Kill()),
     "spawn": lambda _: otpy.spawn(otpy.receive),
     "start": lambda _: Echo.start(),
     "send_after": lambda _: otpy.send_after("watcher", "from the grave", 0),
     "receive": lambda _: otpy.receive(timeout=0),
     "sleep": lambda _: otpy.sleep(0),
     "register": lambda _: otpy.register("ghost", otpy.self_pid()),
-    "link": lambda _: otpy.link(otpy.whereis("bystander")),  # type: ignore[arg-type]
+    "link": lambda _: otpy.link(bystander()),
     "return": lambda _: None,
 }
+
+
+def bystander() -> otpy.Pid:
+    """Return who must not be hurt."""
+    found = otpy.whereis("bystander")
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -186,7 +210,7 @@ ACTS: dict[str, Any] = {
 def test_a_zombie_can_do_nothing(act: str) -> None:
     """It is dead for everybody; its code, still running somewhere, must not be heard of again."""
     otpy.register("watcher", otpy.self_pid())
-    bystander = Echo.start(name="bystander")
+    server = Echo.start(name="bystander")
     zombie = Zombie.start()
     ref = otpy.monitor(zombie)
     before = len(otpy.processes())
@@ -213,7 +237,7 @@ def test_a_zombie_can_do_nothing(act: str) -> None:
     otpy.sleep(0)
     assert outcome == (["went through"] if act == "return" else [])
     assert otpy.flush() == []
-    assert otpy.call(bystander, "casts") == []
+    assert otpy.call(server, "casts") == []
     assert otpy.whereis("ghost") is None
     assert len(otpy.processes()) == before - 1
 
@@ -225,7 +249,7 @@ def test_a_zombie_can_do_nothing(act: str) -> None:
 @inside
 def test_a_hundred_thousand_linked_processes_die_together(shape: str) -> None:
     """However they are linked: deaths are worked off from a queue, not by recursion, and others go on meanwhile."""
-    from otpy.kernel import signals  # noqa: PLC0415 - links of others: below the public verbs
+    from otpy.kernel import signals
 
     bystander = Echo.start()
     pids: list[Any] = [Mute.start() for _ in range(MANY)]
@@ -273,8 +297,6 @@ def test_whatever_a_callback_raises_ends_that_process_only(error: BaseException)
 @inside
 def test_a_crash_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     """By the one who crashed, not by those who die of it; through logging and as an event."""
-    told: list[Any] = []
-    detach = events.attach("process.crash", lambda **facts: told.append(facts))
     pids = [idle_process() for _ in range(3)]
 
     def crash() -> None:
@@ -282,12 +304,12 @@ def test_a_crash_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
             otpy.link(pid)
         raise ValueError("boom")
 
-    with caplog.at_level(logging.ERROR, "otpy.process"):
+    with caplog.at_level(logging.ERROR, "otpy.process"), Listener("process.crash") as listener:
         pid, ref = otpy.spawn_monitor(crash)
         reason = down(ref)
         for partner in pids:
             reason_of(partner)
-    detach()
+    told = listener.facts("process.crash")
     assert [facts["pid"] for facts in told] == [pid]
     assert [facts["reason"] for facts in told] == [reason]
     assert len(caplog.records) == 1
@@ -351,5 +373,11 @@ def test_nothing_is_kept_of_the_dead() -> None:
     otpy.call(pid, "done")
     otpy.exit(pid, otpy.Kill())
     process: Any = pid
-    assert (process.actor, process.state, process.links, process.watchers, process.names) == (None, None, None, None, None)
+    assert (process.actor, process.state, process.links, process.watchers, process.names) == (
+        None,
+        None,
+        None,
+        None,
+        None,
+    )
     assert "Echo" in repr(pid)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,7 +37,7 @@ class Litter:
 
 
 @contextmanager
-def collected_in_plane(do: Callable[[], object]) -> Iterator[list[object]]:
+def collected_in_plane(do: Callable[[], object]) -> Generator[list[object]]:
     """Have `do()` called by the collector while this thread holds the plane."""
     outcome: list[object] = []
     Litter(do, outcome)
@@ -164,71 +164,90 @@ def test_a_finalizer_between_messages_has_no_process_to_wait_in() -> None:
     assert outcome == [(False, "dropped")]
 
 
+class Witness:
+    """Remembers, for each piece of users' code, whether it was ever run in the plane."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, set[bool]] = {}
+
+    def look(self, where: str) -> bool:
+        """Note that *where* runs now."""
+        self.seen.setdefault(where, set()).add(in_plane())
+        return False
+
+
+class Tattle:
+    """Tells its witness when it is dropped, compared or shown."""
+
+    def __init__(self, name: str, witness: Witness) -> None:
+        self.name = name
+        self.witness = witness
+
+    def __del__(self) -> None:
+        self.witness.look(f"del {self.name}")
+
+    def __eq__(self, other: object) -> bool:
+        self.witness.look(f"eq {self.name}")
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        self.witness.look(f"repr {self.name}")
+        return self.name
+
+
+class Watched(otpy.GenServer[Any]):
+    """Has a Tattle for its state and for its reason; its arg is the witness."""
+
+    def init(self, arg: Witness) -> otpy.Ok[Any]:
+        """Begin."""
+        arg.look("init")
+        return otpy.Ok(Tattle("state", arg))
+
+    def handle_cast(self, request: Tattle, state: Tattle) -> Any:
+        """End."""
+        state.witness.look("handle_cast")
+        raise otpy.ExitProcess(Tattle("reason", state.witness))
+
+    def terminate(self, reason: Any, state: Tattle) -> None:
+        """Clean up."""
+        state.witness.look("terminate")
+
+    def format_status(self, status: dict[str, Any]) -> dict[str, Any]:
+        """Show."""
+        status["state"].witness.look("format_status")
+        return status
+
+
 @inside
 def test_no_code_of_users_runs_in_the_plane() -> None:
     """Hooks, finalizers of states, messages and reasons, terminate, selectors: they find the lock free."""
-    seen: dict[str, set[bool]] = {}
+    witness = Witness()
 
-    def look(where: str) -> Any:
-        seen.setdefault(where, set()).add(in_plane())
+    def hook(**_: Any) -> None:
+        witness.look("hook")
 
-    class Tattle:
-        """Says whether the lock was held when it was dropped, compared or shown."""
-
-        def __init__(self, where: str) -> None:
-            self.where = where
-
-        def __del__(self) -> None:
-            look(f"del {self.where}")
-
-        def __eq__(self, other: object) -> bool:
-            look(f"eq {self.where}")
-            return self is other
-
-        def __hash__(self) -> int:
-            return id(self)
-
-        def __repr__(self) -> str:
-            look(f"repr {self.where}")
-            return self.where
-
-    class Server(otpy.GenServer[Any]):
-        """Has a Tattle for everything."""
-
-        def init(self, arg: object) -> otpy.Ok[Any]:
-            look("init")
-            return otpy.Ok(Tattle("state"))
-
-        def handle_cast(self, request: Any, state: Any) -> Any:
-            look("handle_cast")
-            raise otpy.ExitProcess(Tattle("reason"))
-
-        def terminate(self, reason: Any, state: Any) -> None:
-            look("terminate")
-
-        def format_status(self, status: dict[str, Any]) -> dict[str, Any]:
-            look("format_status")
-            return status
-
-    def emitted(**_: Any) -> None:
-        look("hook")
-
-    detach = [events.attach(name, emitted) for name in ("process.exit", "process.crash")]
+    detach = [events.attach(name, hook) for name in ("process.exit", "process.crash")]
+    otpy.trap_exit(True)
     for _ in range(10):
-        server = Server.start(name="server")
-        otpy.trap_exit(True)
-        otpy.link(server)
-        ref = otpy.monitor(server)
-        otpy.cast(server, Tattle("request"))
-        otpy.send(server, Tattle("message"))
-        otpy.receive(lambda m, ref=ref: look("select") or getattr(m, "ref", None) is ref)
-        otpy.receive(lambda m: isinstance(m, otpy.Exit))
-        otpy.unlink(server)
-        other = Server.start()
-        otpy.exit(other, otpy.Kill())
+        _live_and_die(witness)
     for undo in detach:
         undo()
-    del server, other
     gc.collect()
-    assert {"init", "handle_cast", "terminate", "format_status", "hook", "select", "del state", "del message"} <= set(seen)
-    assert {where: held for where, held in seen.items() if held != {False}} == {}
+    code = {"init", "handle_cast", "terminate", "format_status", "hook", "select", "del state", "del message"}
+    assert code <= set(witness.seen)
+    assert {where: held for where, held in witness.seen.items() if held != {False}} == {}
+
+
+def _live_and_die(witness: Witness) -> None:
+    server = Watched.start(witness, name="watched")
+    otpy.link(server)
+    ref = otpy.monitor(server)
+    otpy.cast(server, Tattle("request", witness))
+    otpy.send(server, Tattle("message", witness))
+    otpy.receive(lambda m: witness.look("select") or getattr(m, "ref", None) is ref)
+    otpy.receive(lambda m: isinstance(m, otpy.Exit))
+    otpy.unlink(server)
+    otpy.exit(Watched.start(witness), otpy.Kill())

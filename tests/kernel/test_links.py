@@ -1,4 +1,4 @@
-"""Links, monitors and exit signals. The recordings of Erlang (tests/oracle) hold the rules; here is what they cannot see."""
+"""Links, monitors and exit signals: what the recordings of Erlang (tests/oracle) cannot see."""
 
 from __future__ import annotations
 
@@ -106,13 +106,13 @@ def test_links_of_two_threads_are_whole() -> None:
 
 
 def _link(pid: Any, other: Any) -> None:
-    from otpy.kernel import signals  # noqa: PLC0415 - links of others: below the public verbs
+    from otpy.kernel import signals
 
     signals.link(pid, other)
 
 
 def _unlink(pid: Any, other: Any) -> None:
-    from otpy.kernel import signals  # noqa: PLC0415 - as above
+    from otpy.kernel import signals
 
     signals.unlink(pid, other)
 

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 import otpy
-from tests.support import DEADLINE, Echo, down, eventually, get, inside
+from otpy.kernel.calls import Call
+from tests.support import DEADLINE, Echo, down, eventually, eventually_waits, get, inside
 
 
 @inside
@@ -43,7 +44,7 @@ def test_waiters_get_it_in_the_order_they_came() -> None:
 
     for number in range(10):
         pid = otpy.spawn(want, number)
-        eventually(lambda pid=pid: (info := otpy.process_info(pid)) is not None and info.status == "waiting")
+        eventually_waits(pid)
     lock.release()
     assert [get() for _ in range(10)] == list(range(10))
 
@@ -75,7 +76,7 @@ def test_a_killed_waiter_leaves_the_queue() -> None:
     lock = otpy.Lock()
     lock.acquire()
     waiter = otpy.spawn(lock.acquire)
-    eventually(lambda: (info := otpy.process_info(waiter)) is not None and info.status == "waiting")
+    eventually_waits(waiter)
     otpy.exit(waiter, otpy.Kill())
     _, ref = otpy.spawn_monitor(lock.acquire)
     lock.release()
@@ -129,16 +130,16 @@ def test_given_before_it_is_told_is_given() -> None:
         lock = otpy.Lock()
         lock.acquire()
 
-        class Slow(type(lock._queue)):  # type: ignore[misc]  # noqa: SLF001 - the moment cannot be had from outside
+        class Slow(type(lock._queue)):  # type: ignore[misc]
             """Between taking a ticket and telling its owner, the owner's time is up."""
 
-            def popleft(self) -> object:
-                ticket = super().popleft()
-                lock._give_up(ticket)  # noqa: SLF001
+            def popleft(self) -> Call:
+                ticket: Call = super().popleft()
+                lock._give_up(ticket)
                 return ticket
 
         queue = Slow()
-        lock._queue = queue  # noqa: SLF001
+        lock._queue = queue
         waiter = otpy.spawn(lock.acquire)
         eventually(lambda: len(queue))
         lock.release()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 
 import pytest
 
 import otpy
-from tests.support import DEADLINE, down, eventually, get, idle_process, inside, reason_of
+from tests.support import DEADLINE, down, eventually, eventually_waits, get, idle_process, inside, reason_of
 
 
 @inside
@@ -102,16 +103,11 @@ def test_a_call_passed_over_by_one_who_is_killed_is_answered() -> None:
     """It is out of the mailbox while the receiver waits, and must be failed all the same."""
     pid = otpy.spawn(lambda: otpy.receive(lambda m: m == "never"))
     request = otpy.send_request(pid, "hello?")
-    eventually(lambda: _status(pid) == "waiting")
+    eventually_waits(pid)
     otpy.exit(pid, otpy.Kill())
     with pytest.raises(otpy.ServerExited) as error:
         otpy.wait_response(request, timeout=DEADLINE)
     assert error.value.reason == otpy.Killed()
-
-
-def _status(pid: otpy.Pid) -> str | None:
-    info = otpy.process_info(pid)
-    return info.status if info is not None else None
 
 
 @inside
@@ -161,11 +157,16 @@ def test_selection_holds_with_many_concurrent_senders() -> None:
     for which in range(senders // 2, senders):
         otpy.spawn(sender, which)
     for which in reversed(range(senders)):  # always somebody else's messages are passed over
-        mine = [otpy.receive(lambda m, which=which: m[0] == which, timeout=DEADLINE)[1] for _ in range(count)]
+        theirs = functools.partial(_is_of, which)
+        mine = [otpy.receive(theirs, timeout=DEADLINE)[1] for _ in range(count)]
         assert mine == list(range(count))
     assert otpy.flush() == []
     for thread in threads:
         thread.join()
+
+
+def _is_of(sender: int, message: tuple[int, int]) -> bool:
+    return message[0] == sender
 
 
 @inside
@@ -237,7 +238,7 @@ def test_process_info_says_what_is_known_without_asking() -> None:
     pid = idle_process()
     otpy.register("sleeper", pid)
     otpy.link(pid)
-    eventually(lambda: _status(pid) == "waiting")
+    eventually_waits(pid)
     info = otpy.process_info(pid)
     assert info is not None
     assert (info.pid, info.registered_name, info.message_queue_len) == (pid, "sleeper", 0)

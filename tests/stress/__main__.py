@@ -1,4 +1,4 @@
-"""`python -m tests.stress --seconds N --seed S`: storm after storm for N seconds; the exit code is 1 if one found something."""
+"""Storm after storm: `python -m tests.stress --seconds N --seed S`. The exit code is 1 if one found something."""
 
 from __future__ import annotations
 

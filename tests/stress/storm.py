@@ -18,13 +18,13 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, final
 
 import otpy
-from tests.support import eventually
+from tests.support import down, eventually
 
 PATIENCE = 60.0
 """Seconds for what must happen at some time; a storm that needs them hangs."""
@@ -69,6 +69,12 @@ class Party(otpy.GenServer[Book]):
             otpy.spawn(otpy.reply, from_, request)
             return otpy.NoReply(state)
         return otpy.Reply(request, state)
+
+
+class ThreadParty(Party):
+    """The same on a thread of its own."""
+
+    runs_on = "thread"
 
 
 class AsyncParty(Party):
@@ -128,31 +134,28 @@ class Storm:
     def rage(self) -> Counter[str]:
         """Let it rage, look what it has left, and return how much was done. Raises what was found wrong."""
         with _switch_interval(self.random.choice(_SWITCH_INTERVALS)), otpy.runtime():
-            at_first = len(otpy.processes())
+            at_first = set(otpy.processes())
             self.parties = self._start_parties()
             supervisor = otpy.supervisor.start_link(
-                [
-                    Victim.child_spec(id=number, name=f"victim {number}", shutdown="brutal_kill")
-                    for number in range(10)
-                ],
+                [Victim.child_spec(id=number, name=f"victim {number}", shutdown="brutal_kill") for number in range(10)],
                 flags=otpy.SupFlags(intensity=1_000_000),
             )
             crowd = [otpy.spawn(crowd_member, otpy.self_pid()) for _ in range(self.crowd_size)]
             killed = self._let_rage(crowd)
             self._check_books()
             self._check_crowd(crowd, killed)
-            assert otpy.supervisor.count_children(supervisor).active == 10  # noqa: PLR2004 - as started above
+            assert otpy.supervisor.count_children(supervisor).active == 10
             otpy.unlink(supervisor)
             otpy.stop(supervisor, otpy.Shutdown())
             for party in self.parties:
                 otpy.stop(party, timeout=PATIENCE)
-            eventually(lambda: len(otpy.processes()) == at_first)
+            eventually(lambda: set(otpy.processes()) == at_first)
             assert otpy.flush() == []
         return self.counts
 
     def _start_parties(self) -> list[otpy.Pid]:
-        bases = [Party] * 6 + [AsyncParty] + [type("OnThread", (Party,), {"runs_on": "thread"})]
-        kinds = [type(f"{base.__name__}{number}", (base,), {}) for number, base in enumerate(bases)]
+        bases: list[type[Party]] = [*[Party] * 6, AsyncParty, ThreadParty]
+        kinds: list[type[Party]] = [_kind(base, number) for number, base in enumerate(bases)]
         return [kind.start() for kind in kinds for _ in range(self.random.randint(1, 4))]
 
     def _let_rage(self, crowd: list[otpy.Pid]) -> set[otpy.Pid]:
@@ -170,8 +173,7 @@ class Storm:
             thread.start()
         refs = [otpy.spawn_monitor(self._guarded, fn)[1] for fn in work[outside:]]
         for ref in refs:
-            down = otpy.receive(lambda m, ref=ref: getattr(m, "ref", None) is ref, timeout=self.seconds + PATIENCE)
-            assert down.reason == otpy.Normal(), down
+            assert down(ref, timeout=self.seconds + PATIENCE) == otpy.Normal()
         for thread in threads:
             thread.join(self.seconds + PATIENCE)
             assert not thread.is_alive(), f"{thread} hangs"
@@ -189,7 +191,7 @@ class Storm:
         dice = random.Random(self.random.random())  # noqa: S311 - dice, not secrets
         while time.monotonic() < self.until:
             otpy.sleep(dice.random() * 2 / _KILLS_EACH_SECOND)
-            victim = otpy.whereis(f"victim {dice.randrange(10)}") if dice.random() < 0.5 else None  # noqa: PLR2004
+            victim = otpy.whereis(f"victim {dice.randrange(10)}") if dice.random() < 0.5 else None
             if victim is None:
                 victim = dice.choice(crowd)
                 killed.add(victim)
@@ -261,7 +263,10 @@ class Driver:
         else:
             pid, ref = otpy.spawn_monitor(otpy.receive)
             reason = otpy.Killed() if how == 1 else otpy.Normal()
-            _ = otpy.exit(pid, otpy.Kill()) if how == 1 else otpy.send(pid, "go")
+            if how == 1:
+                otpy.exit(pid, otpy.Kill())
+            else:
+                otpy.send(pid, "go")
         assert otpy.receive(lambda m: isinstance(m, otpy.Down), timeout=PATIENCE) == otpy.Down(ref, pid, reason)
         self.storm.counts["births"] += 1
 
@@ -272,9 +277,13 @@ class Driver:
     def remember(self) -> None:
         """Set a timer for oneself, and perhaps cancel it."""
         timer = otpy.send_after(otpy.self_pid(), "remember", self.dice.random() * 0.002)
-        if self.dice.random() < 0.5 and otpy.cancel_timer(timer) is not None:  # noqa: PLR2004 - a coin
+        if self.dice.random() < 0.5 and otpy.cancel_timer(timer) is not None:
             return
         assert otpy.receive(lambda m: m == "remember", timeout=PATIENCE) == "remember"
+
+
+def _kind(base: type[Party], number: int) -> type[Party]:
+    return type(f"{base.__name__}{number}", (base,), {})
 
 
 def _leave(reason: Any) -> None:
@@ -282,7 +291,7 @@ def _leave(reason: Any) -> None:
 
 
 @contextmanager
-def _switch_interval(seconds: float) -> Iterator[None]:
+def _switch_interval(seconds: float) -> Generator[None]:
     before = sys.getswitchinterval()
     sys.setswitchinterval(seconds)
     try:
