@@ -24,7 +24,7 @@ from otpy.behaviours.gen import (
     stop,
     wait_response,
 )
-from otpy.behaviours.gen_server import GenServer
+from otpy.behaviours.gen_server import GenServer, start_monitor
 from otpy.behaviours.results import After, Continue, Hibernate, Ignore, NoReply, Ok, Reply, Stop
 from otpy.behaviours.supervisor import Supervisor
 from otpy.behaviours.tree import Tree, tree
@@ -52,6 +52,7 @@ from otpy.errors import (
     MaxChildren,
     MigrationFailed,
     NoProcess,
+    NoSuchKey,
     NoSuchVersion,
     NotRunning,
     NotSupported,
@@ -66,6 +67,10 @@ from otpy.errors import (
     SupervisorError,
     SuspendTimeout,
     SystemRequestError,
+    TableDenied,
+    TableError,
+    TableExists,
+    TableGone,
     UndefinedCallback,
     UpgradeError,
     UpgradeFromWithin,
@@ -74,6 +79,8 @@ from otpy.errors import (
 from otpy.kernel import events
 from otpy.kernel.actors import Actor, ActorFuture
 from otpy.kernel.calls import From
+from otpy.kernel.ets import Table, TableInfo, Transfer
+from otpy.kernel.ets_reading import Snapshot
 from otpy.kernel.lock import Lock
 from otpy.kernel.messages import Down, Exit, Timeout
 from otpy.kernel.pid import Pid, Ref
@@ -95,6 +102,7 @@ from otpy.kernel.primitives import (
     self_pid,
     send,
     send_after,
+    set_label,
     sleep,
     spawn,
     spawn_link,
@@ -176,6 +184,7 @@ __all__ = [
     "NoProc",
     "NoProcess",
     "NoReply",
+    "NoSuchKey",
     "NoSuchVersion",
     "Normal",
     "NotRunning",
@@ -193,6 +202,7 @@ __all__ = [
     "Response",
     "ServerExited",
     "Shutdown",
+    "Snapshot",
     "StartError",
     "StartFailed",
     "StartIgnored",
@@ -203,8 +213,15 @@ __all__ = [
     "SupervisorError",
     "SuspendTimeout",
     "SystemRequestError",
+    "Table",
+    "TableDenied",
+    "TableError",
+    "TableExists",
+    "TableGone",
+    "TableInfo",
     "Timeout",
     "TimerRef",
+    "Transfer",
     "Tree",
     "UndefinedCallback",
     "UpgradeError",
@@ -237,10 +254,12 @@ __all__ = [
     "send",
     "send_after",
     "send_request",
+    "set_label",
     "sleep",
     "spawn",
     "spawn_link",
     "spawn_monitor",
+    "start_monitor",
     "stop",
     "supervisor",
     "sys",

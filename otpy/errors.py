@@ -17,6 +17,11 @@ OtpyError
 ├── BadReturn(callback, value)    a callback returned what is no result
 ├── UndefinedCallback             NotImplementedError: the behaviour lacks a callback that was needed
 ├── BadReason(value)              TypeError: a string stands where an exit reason is wanted
+├── TableError                    a table refused an operation
+│   ├── TableGone                 its owner has ended, or it was deleted
+│   ├── TableDenied               its access mode does not let this process do that
+│   ├── TableExists               a table has the name
+│   └── NoSuchKey                 KeyError: no row of that key
 ├── BlockingRefused               a call that would wait, made where nothing may wait
 ├── NotRunning                    the runtime has stopped
 ├── SystemRequestError            a sys request was refused
@@ -202,6 +207,60 @@ class BlockingRefused(OtpyError, RuntimeError):
 
 class NotRunning(OtpyError, RuntimeError):
     """The runtime has stopped, or its threads did not survive a fork."""
+
+
+# -- tables ----------------------------------------------------------------------------------------
+
+
+class TableError(OtpyError):
+    """A table refused an operation, and is as before."""
+
+
+class TableGone(TableError):
+    """The table does not exist any more; *owner* was its last owner."""
+
+    def __init__(self, table: object, owner: Any) -> None:
+        super().__init__(
+            f"{table!r} is gone: its owner {owner!r} has ended or deleted it; give a table an heir, or let a process "
+            "own it that lives longer"
+        )
+        self.table = table
+        self.owner = owner
+
+
+class TableDenied(TableError):
+    """*pid* may not do that with the table of *owner*."""
+
+    def __init__(self, table: object, pid: Any, owner: Any, what: str) -> None:
+        super().__init__(
+            f"{pid!r} may not {what} {table!r}, which {owner!r} owns; ask the owner to do it, or have it make the "
+            "table with a wider access"
+        )
+        self.table = table
+        self.pid = pid
+        self.owner = owner
+
+
+class TableExists(TableError):
+    """The name belongs to *table*."""
+
+    def __init__(self, name: str, table: object) -> None:
+        super().__init__(
+            f"the name {name!r} belongs to {table!r}; choose another, or take that one: Table.whereis(name)"
+        )
+        self.name = name
+        self.table = table
+
+
+class NoSuchKey(TableError, KeyError):
+    """The table has no row of *key*."""
+
+    def __init__(self, table: object, key: object) -> None:
+        super().__init__(f"{table!r} has no row of {key!r}; look with member(key), or give a default")
+        self.table = table
+        self.key = key
+
+    __str__ = Exception.__str__  # KeyError would quote the message
 
 
 # -- sys -------------------------------------------------------------------------------------------

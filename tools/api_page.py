@@ -28,6 +28,7 @@ GROUPS = {
     "Pids, messages and timers": ("otpy.kernel.pid", "otpy.kernel.messages", "otpy.kernel.timers", "otpy.kernel.calls"),
     "Exit reasons": ("otpy.kernel.reasons",),
     "Servers": ("otpy.behaviours.gen_server", "otpy.behaviours.gen", "otpy.behaviours.results"),
+    "Tables": ("otpy.kernel.ets", "otpy.kernel.ets_reading"),
     "Supervisors": (
         "otpy.behaviours.supervisor",
         "otpy.behaviours.dynamic_supervisor",

@@ -9,6 +9,7 @@ Source: OTP gen_server.erl: loop, handle_msg, handle_common_reply, terminate; ge
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from otpy.errors import (
     BadReturn,
     CallTimeout,
     InitStopped,
+    NotRunning,
     ServerExited,
     StartIgnored,
     StartTimeout,
@@ -35,15 +37,17 @@ from otpy.errors import (
 )
 from otpy.kernel import signals
 from otpy.kernel.actors import ProcessActor
-from otpy.kernel.calls import PENDING, Call, Cast, Failed, From, SystemCall, wait_on
+from otpy.kernel.calls import PENDING, Call, Cast, Failed, From, SystemCall, pause, wait_for_answer, wait_on
 from otpy.kernel.clock import FOREVER
 from otpy.kernel.here import leave, waiting
 from otpy.kernel.messages import Exit, StopServer
-from otpy.kernel.pid import Pid
-from otpy.kernel.process import Process, Unwound
+from otpy.kernel.pid import Pid, Ref
+from otpy.kernel.primitives import demonitor
+from otpy.kernel.process import RUNNING, Process, Unwound
 from otpy.kernel.reasons import Kill, Normal, Reason, is_abnormal, reason_of
 from otpy.kernel.reports import report_crash
 from otpy.kernel.signals import end
+from otpy.kernel.table import table
 from otpy.kernel.worker import StackDropped, Worker
 
 StateT = TypeVar("StateT")
@@ -95,6 +99,13 @@ class Behaviour(ProcessActor, Generic[StateT]):
     def start(cls, arg: Any = None, *, name: str | None = None, timeout: float | None = None) -> Pid:  # type: ignore[override]
         """As `start_link`, without the link."""
         return start(cls, arg, name=name, timeout=timeout, link=False)
+
+    @classmethod
+    def start_monitor(
+        cls, arg: Any = None, *, name: str | None = None, timeout: float | None = None
+    ) -> tuple[Pid, Ref]:
+        """As `start`, monitored by the running process before `init` runs. A failed start sends no Down message."""
+        return start_monitor(cls, arg, name=name, timeout=timeout)
 
     @classmethod
     def child_spec(
@@ -196,7 +207,35 @@ def attach(behaviour: type[BehaviourT], process: Process) -> BehaviourT:
 # -- starting --------------------------------------------------------------------------------------
 
 
-def start(behaviour: type[Behaviour[Any]], arg: Any, *, name: str | None, timeout: float | None, link: bool) -> Pid:
+def start_monitor(
+    behaviour: type[Behaviour[Any]], arg: Any = None, *, name: str | None = None, timeout: float | None = None
+) -> tuple[Pid, Ref]:
+    """Start a process of *behaviour* that the running one monitors from before its `init`; return both.
+
+    It raises as Behaviour.start_link does, and then no Down message comes: the error has said it.
+
+    Source: OTP gen.erl: start/6 and monitor_return/1.
+    """
+    if not (isinstance(behaviour, type) and issubclass(behaviour, Behaviour)):
+        msg = f"{behaviour!r} is no behaviour: give a class such as one made of GenServer or Supervisor"
+        raise TypeError(msg)
+    ref = Ref()
+    try:
+        return start(behaviour, arg, name=name, timeout=timeout, link=False, monitor=ref), ref
+    except Exception:
+        demonitor(ref, flush=True)
+        raise
+
+
+def start(
+    behaviour: type[Behaviour[Any]],
+    arg: Any,
+    *,
+    name: str | None,
+    timeout: float | None,
+    link: bool,
+    monitor: Ref | None = None,
+) -> Pid:
     """Start a process of *behaviour* and wait for its `init`. See Behaviour.start_link."""
     me = waiting()
     runtime = me.runtime
@@ -204,6 +243,7 @@ def start(behaviour: type[Behaviour[Any]], arg: Any, *, name: str | None, timeou
     process = runtime.new_process(actor, handle, behaviour.runs_on)
     _set_inbox(actor, process)
     process.starter = me
+    process.scheduled = True  # its name and its link are known before it is launched: nothing may run it earlier
     acknowledged = Call(me, None, process, me)
     process.serving = acknowledged
     if name is not None:
@@ -211,20 +251,34 @@ def start(behaviour: type[Behaviour[Any]], arg: Any, *, name: str | None, timeou
     if link:
         process.parent = me
         signals.link(me, process)
+    if monitor is not None:
+        signals.watch(me, process, monitor)
     if behaviour.runs_on == "asyncio":
         process.handle = handle_async
         process.boot = lambda process: _boot_async(process, arg, acknowledged)  # type: ignore[assignment]
     else:
         process.boot = lambda process: _boot(process, arg, acknowledged)
+    _launch(process, me, at_once=timeout is None and behaviour.runs_on == "scheduler")
+    return _started(me, process, acknowledged, timeout)
+
+
+def _launch(process: Process, me: Process, *, at_once: bool) -> None:
+    """Let *process* live; *at_once*, if it can be, on the stack of *me*, who would wait for it anyway."""
+    runtime = me.runtime
+    process.bar = RUNNING  # claimed until it is launched: see suspension.py, also for the order of what follows
+    table.add(process)
     if runtime.suspension is not None:
         runtime.suspension.newborn(process)
     runner = me.runner
-    at_once = timeout is None and process.gate is None and behaviour.runs_on == "scheduler"
-    if at_once and type(runner) is Worker and runner.can_inline():
+    if at_once and process.gate is None and type(runner) is Worker and runner.can_inline():
         runtime.launch_inside(process, me, runner)
-    else:
+        return
+    process.bar = process.gate
+    try:
         runtime.launch(process)
-    return _started(me, process, acknowledged, timeout)
+    except NotRunning:
+        table.discard(process)
+        raise
 
 
 def _claim(process: Process, name: str) -> None:
@@ -249,7 +303,7 @@ def _started(me: Process, process: Process, acknowledged: Call, timeout: float |
             wait_on(acknowledged, me, timeout)
         except CallTimeout:
             signals.unlink(me, process)
-            signals.signal(me, process, Kill())
+            _kill(process, me)
             raise StartTimeout(timeout) from None
         me.deadline = FOREVER
         me.wait_on = None
@@ -262,7 +316,28 @@ def _started(me: Process, process: Process, acknowledged: Call, timeout: float |
     return process
 
 
+SUCCESSOR = "_successor"
+"""The attribute of a class that an upgrade has replaced: the new one."""
+
+
+def _renew(process: Process) -> None:
+    """Have *process*, which is about to begin, run what its class is by now."""
+    actor = process.actor
+    while (new := vars(type(actor)).get(SUCCESSOR)) is not None:
+        object.__setattr__(actor, "__class__", new)  # past the refusal to set attributes
+
+
+def _kill(process: Process, me: Process) -> None:
+    """Kill *process* and wait until it is dead: its name is free then."""
+    gone = pause(me)
+    if signals.on_death(process, gone):
+        signals.signal(me, process, Kill())
+        with contextlib.suppress(ServerExited):
+            wait_for_answer(gone, None)
+
+
 def _boot(process: Process, arg: Any, acknowledged: Call) -> None:
+    _renew(process)
     try:
         result = process.actor._init(arg)  # noqa: SLF001 - the hook of its own behaviour
     except BaseException as error:  # noqa: BLE001 - whatever leaves init is why the start failed
@@ -271,6 +346,7 @@ def _boot(process: Process, arg: Any, acknowledged: Call) -> None:
 
 
 async def _boot_async(process: Process, arg: Any, acknowledged: Call) -> None:
+    _renew(process)
     try:
         result = await _settled(process.actor._init(arg))  # noqa: SLF001 - the hook of its own behaviour
     except BaseException as error:  # noqa: BLE001 - whatever leaves init is why the start failed

@@ -41,7 +41,7 @@ class After(msgspec.Struct, frozen=True):
 
 
 class Hibernate(msgspec.Struct, frozen=True):
-    """Nothing is expected for long: give back what an idle process does not need."""
+    """Nothing is expected for long. Accepted for OTP's sake: an idle process of otpy has nothing left to give back."""
 
 
 Then: TypeAlias = Continue | After | Hibernate | None

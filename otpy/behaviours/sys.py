@@ -28,6 +28,7 @@ from otpy.behaviours.gen_server import (
 )
 from otpy.behaviours.gen_server import carry_out as _carry_out
 from otpy.behaviours.gen_server import carry_out_async as _carry_out_async
+from otpy.behaviours.migrations import copy_state
 from otpy.behaviours.results import Ok
 from otpy.behaviours.vsn import code_change, vsn_of
 from otpy.errors import CallbackFailed, ChangeCodeFailed
@@ -175,12 +176,12 @@ def change_code(
 
 def _convert(process: Process, module: str, old_vsn: Any, extra: Any) -> None:
     with _code_of(process, module) as actor:
-        process.state = _changed(code_change(actor, old_vsn, process.state, extra))
+        process.state = _changed(code_change(actor, old_vsn, _copied(process), extra))
 
 
 async def _convert_async(process: Process, module: str, old_vsn: Any, extra: Any) -> None:
     with _code_of(process, module) as actor:
-        result = code_change(actor, old_vsn, process.state, extra)
+        result = code_change(actor, old_vsn, _copied(process), extra)
         process.state = _changed(await result if inspect.isawaitable(result) else result)
 
 
@@ -201,6 +202,12 @@ def _code_of(process: Process, module: str) -> Generator[Behaviour[Any]]:
         reason = error.reason if isinstance(error, ExitProcess) else Crash(error)
         raise ChangeCodeFailed(("EXIT", reason)) from error
     process.vsn = vsn_of(type(actor))
+
+
+def _copied(process: Process) -> Any:
+    """Return what code_change may do with as it likes. That of supervisors is otpy's own, and makes a new state."""
+    own = process.actor.supervises or type(process.actor).code_change is Behaviour.code_change
+    return process.state if own else copy_state(process.state).value
 
 
 def _changed(result: Any) -> Any:

@@ -19,6 +19,14 @@ def vsn_of(behaviour: type) -> Any:
 def code_change(actor: Any, old_vsn: Any, state: Any, extra: Any) -> Any:
     """Call the actor's code_change. One without the argument `extra` is accepted."""
     method = actor.code_change
-    if len(inspect.signature(method).parameters) == 2:  # noqa: PLR2004 - old_vsn and state
-        return method(old_vsn, state)
-    return method(old_vsn, state, extra)
+    if takes_extra(method):
+        return method(old_vsn, state, extra)
+    return method(old_vsn, state)
+
+
+def takes_extra(method: Any) -> bool:
+    """Whether *method* takes more than old_vsn and state."""
+    code = getattr(getattr(method, "__func__", None), "__code__", None)
+    if code is not None and not code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+        return bool(code.co_argcount != 3)  # noqa: PLR2004 - self, old_vsn and state
+    return len(inspect.signature(method).parameters) != 2  # noqa: PLR2004 - old_vsn and state

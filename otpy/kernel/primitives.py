@@ -21,7 +21,7 @@ from otpy.kernel.clock import FOREVER
 from otpy.kernel.here import current, here, leave, waiting
 from otpy.kernel.messages import Down
 from otpy.kernel.pid import Pid, Ref
-from otpy.kernel.process import Process, deliver
+from otpy.kernel.process import AWAITED, Process, deliver
 from otpy.kernel.reasons import NoProc, Reason, check_reason
 from otpy.kernel.runtime import current_runtime, spawn_process
 from otpy.kernel.timers import TimerRef
@@ -79,6 +79,17 @@ def trap_exit(flag: bool) -> bool:
     return old
 
 
+def set_label(text: str) -> None:
+    """Give the running process a label: its repr, `tree` and reports show it unless it has a registered name.
+
+    Source: Elixir's Process.set_label/1; OTP proc_lib.erl: set_label/1.
+    """
+    if not isinstance(text, str) or not text:
+        msg = f"a label is a non-empty str, not {text!r}"
+        raise TypeError(msg)
+    current().label = text
+
+
 # -- starting --------------------------------------------------------------------------------------
 
 
@@ -134,10 +145,10 @@ def receive(  # noqa: C901 - one loop, whose branches stand in the order of what
             while box:
                 message = box.popleft()
                 if select is None:
-                    return message
+                    return _taken(me, message)
                 passed.append(message)
                 if select(message):
-                    return passed.pop()
+                    return _taken(me, passed.pop())
             if me.fenced:
                 leave(me)
             if passed:
@@ -160,12 +171,20 @@ def receive(  # noqa: C901 - one loop, whose branches stand in the order of what
         me.held = outer
 
 
+def _taken(me: Process, message: Any) -> Any:
+    """A request that a plain process has taken fails if the process ends without having answered it."""
+    if type(message) in AWAITED:
+        me.owe(message)
+    return message
+
+
 def flush() -> list[Any]:
     """Take everything out of the own mailbox and return it."""
-    box = current().mailbox
+    me = current()
+    box = me.mailbox
     taken: list[Any] = []
     while box:
-        taken.append(box.popleft())
+        taken.append(_taken(me, box.popleft()))
     return taken
 
 
@@ -285,9 +304,14 @@ def _status(process: Process) -> str:
         return "suspended"
     if process.parked is not None or process.wait_on is not None:
         return "waiting"
-    if process.bar is not None and process.bar is not process.gate:
+    if (process.bar is not None and process.bar is not process.gate) or _runs_outside(process):
         return "running"
     return "runnable" if process.mailbox or process.boot is not None else "idle"
+
+
+def _runs_outside(process: Process) -> bool:
+    """Whether it is the process of a thread that otpy did not make: that runs whenever it does not wait."""
+    return process.runner is not None and process.runner.current is process
 
 
 # -- names -----------------------------------------------------------------------------------------
@@ -382,6 +406,7 @@ __all__ = [
     "self_pid",
     "send",
     "send_after",
+    "set_label",
     "sleep",
     "spawn",
     "spawn_link",

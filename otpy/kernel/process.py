@@ -5,8 +5,8 @@ is the other half: it carries the behaviour and goes away at death, while the re
 the pid.
 
 Who may write what: the mailbox and `scheduled` are written by every sender; `parked`, `deadline` and what a behaviour
-keeps here only by the process itself; `bar` only by whoever runs it; links, watchers and `exit_reason` only under the
-signal plane's lock (see signals.py).
+keeps here only by the process itself; `bar` only by whoever runs it; links, watchers, belongings and `exit_reason` only
+under the signal plane's lock (see signals.py).
 
 Two invariants keep wake-ups from being lost:
 
@@ -51,6 +51,17 @@ class Gate(Protocol):
 
     def buried(self, process: Process) -> None:
         """Give up what was planned for *process*, which has died."""
+        ...
+
+
+class Belonging(Protocol):
+    """What a process owns, and what ends or changes hands with it."""
+
+    def released(self, owner: Process) -> object:
+        """Leave *owner*, which has ended; return what shall be let go of outside the plane.
+
+        Called inside the plane, before anybody is told of the death: it must not run code of a user.
+        """
         ...
 
 
@@ -118,6 +129,7 @@ class Process(Pid):
         "actor",
         "actor_ref",
         "bar",
+        "belongings",
         "boot",
         "context",
         "deadline",
@@ -178,6 +190,7 @@ class Process(Pid):
         self.monitors: dict[Ref, Process] | None = None  # whom it watches
         self.watchers: dict[Ref, Process] | None = None  # who watches it
         self.names: list[str] | None = None
+        self.belongings: dict[Belonging, None] | None = None  # in the order in which it got them
         self.parent: Process | None = None  # who started it, with a link
         self.starter: Process | None = None  # who started it
         self.label: str | None = None

@@ -33,6 +33,7 @@ from otpy.kernel.threads import ForeignThread, OwnThread, Pool, Ward
 if TYPE_CHECKING:
     from pykka import Actor, ActorRef
 
+    from otpy.kernel.ets import Table
     from otpy.kernel.process import Handle
     from otpy.kernel.suspension import Suspension
     from otpy.kernel.worker import Worker
@@ -57,6 +58,7 @@ class Runtime:
         self.shutdown_timeout = shutdown_timeout
         self.stopped = False
         self.names: dict[str, Process] = {}
+        self.tables: dict[str, Table] = {}
         self.pool = Pool(self)
         self.scheduler = Scheduler(self, debug=debug)
         self.timers = self.scheduler.timers
@@ -174,13 +176,17 @@ class Runtime:
         """Declare everything dead without a word: the threads do not exist any more."""
         self.stopped = True
         self.scheduler.abandon()
-        for process in (*self._foreign, *self.processes()):
+        dead = (*self._foreign, *self.processes())
+        for process in dead:
             process.exit_reason = reason
             process.fenced = True
             process.mailbox = SINK
             process.scheduled = True
             table.discard(process)
         self.names.clear()
+        for process in dead:  # after all have been declared dead: there is no heir
+            for belonging in process.belongings or ():
+                belonging.released(process)
 
     def _roots(self) -> list[Process]:
         """Return the processes whose starter is gone or is no process of this runtime."""

@@ -251,20 +251,12 @@ class Scheduler:
         where = _where(worker.ident)
         if where is None or worker.slices != slices or worker.current is not process:
             return  # it has come back while we looked
-        if events.listened("runtime.blocked"):
-            events.emit("runtime.blocked", pid=process, where=where)
-        if kind is None or kind in self.blocking:
-            return
-        self.blocking.add(kind)
-        log.warning(
-            "%r blocked the scheduler in %s; %s runs on threads from now on. Declare runs_on = 'thread' to spare "
-            "others the wait, or wrap the call in otpy.blocking(fn, …)",
-            process,
-            where,
-            getattr(kind, "__qualname__", kind),
-        )
-        if events.listened("runtime.promoted"):
-            events.emit("runtime.promoted", kind=kind, where=where)
+        new = kind is not None and kind not in self.blocking
+        if new:
+            self.blocking.add(kind)
+        if new or events.listened("runtime.blocked"):
+            # a hook or a log handler may block, perhaps on what the stuck handler holds: not on the monitor's thread
+            threading.Thread(target=_announce, args=(process, where, kind if new else None), daemon=True).start()
 
     def blocks(self, process: Process) -> bool:
         """Whether *process* is of a kind that was seen blocking."""
@@ -317,6 +309,23 @@ class Scheduler:
         self.ready.clear()
         for worker in self._workers:
             worker.attention = True
+
+
+def _announce(process: Process, where: str, promoted: object) -> None:
+    """Say that *process* has blocked, and that its kind runs on threads from now on if it is given."""
+    if events.listened("runtime.blocked"):
+        events.emit("runtime.blocked", pid=process, where=where)
+    if promoted is None:
+        return
+    log.warning(
+        "%r blocked the scheduler in %s; %s runs on threads from now on. Declare runs_on = 'thread' to spare "
+        "others the wait, or wrap the call in otpy.blocking(fn, …)",
+        process,
+        where,
+        getattr(promoted, "__qualname__", None) or getattr(promoted, "co_qualname", promoted),
+    )
+    if events.listened("runtime.promoted"):
+        events.emit("runtime.promoted", kind=promoted, where=where)
 
 
 def kind_of(process: Process) -> object:

@@ -1,8 +1,8 @@
 """Links, monitors, exit signals, death.
 
-A signal takes effect at once, in the thread that sends it. Death is logical first: names are freed, links and monitors
-told and the waiting callers answered, while the code of the dead, should it still run somewhere, is fenced: whatever
-it asks of otpy raises, and nothing it sends arrives.
+A signal takes effect at once, in the thread that sends it. Death is logical first: names are freed, what the dead
+owned ends or changes hands, links and monitors are told and the waiting callers answered, while the code of the dead,
+should it still run somewhere, is fenced: whatever it asks of otpy raises, and nothing it sends arrives.
 
 A process that runs on another thread when it is told to die obeys by itself at its next call to otpy or when its
 handler returns, as on BEAM; if it does not within a grace period, the monitor declares it dead (see Scheduler).
@@ -21,7 +21,7 @@ from otpy.kernel.here import here
 from otpy.kernel.messages import Down, Exit
 from otpy.kernel.pid import Ref
 from otpy.kernel.plane import plane, put_off
-from otpy.kernel.process import AWAITED, SINK, Process, deliver
+from otpy.kernel.process import AWAITED, SINK, Belonging, Process, deliver
 from otpy.kernel.reasons import Kill, Killed, NoProc, Normal, Reason
 
 # -- links and monitors ----------------------------------------------------------------------------
@@ -107,6 +107,22 @@ def forget_death(process: Process, request: Any) -> None:
     with plane:
         if process.deferred is not None:
             process.deferred.discard(request)
+
+
+# -- belongings ------------------------------------------------------------------------------------
+
+
+def own(process: Process, belonging: Belonging) -> None:
+    """Let *process*, which lives, own *belonging* until it ends or `disown`s it. Call it inside the plane."""
+    if process.belongings is None:
+        process.belongings = {}
+    process.belongings[belonging] = None
+
+
+def disown(process: Process, belonging: Belonging) -> None:
+    """Undo `own`. Call it inside the plane."""
+    if process.belongings is not None:
+        process.belongings.pop(belonging, None)
 
 
 # -- names -----------------------------------------------------------------------------------------
@@ -221,7 +237,10 @@ def _mark(process: Process, reason: Reason) -> tuple[dict[Ref, Process], set[Pro
         watchers, process.watchers = process.watchers, None
         links, process.links = process.links, None
         process.monitors = None
+        belongings, process.belongings = process.belongings, None
+        left = [belonging.released(process) for belonging in belongings] if belongings else None
     process.runtime.forget(process)
+    del left
     return watchers or {}, links or set()
 
 

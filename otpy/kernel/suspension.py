@@ -11,10 +11,12 @@ the processes are not known, the whole set is one level.
 Invariants:
 
 - Whether a process is held is changed only between slices, by the holder of the token (`Scheduler.between_slices`).
-- A runner that claims by itself (a thread of its own, an event loop) sets `bar` to RUNNING and then looks at `gate`;
-  the suspension sets `gate` and then looks at `bar`. So it is never at rest and running.
+- Whoever runs a process sets `bar` to RUNNING and then looks at `gate`; the suspension sets `gate` and then looks at
+  `bar`. So it is never at rest and running.
 - A message is never taken out of its order, so none can overtake another of the same sender.
-- Processes that die leave the set; a suspension that ends, whatever the reason, lets everybody go.
+- Who starts a process enters it into the table and then looks for a suspension; a suspension makes itself known and
+  then looks into the table. So whoever is started meanwhile is seen by one of the two.
+- A suspension that ends, whatever the reason, lets everybody go.
 
 Source: RUNTIME.md §6 (measurements); OTP sys:suspend/1 and release_handler.
 """
@@ -26,7 +28,8 @@ import inspect
 import sys
 import traceback
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from otpy.errors import CallTimeout, ServerExited, SuspendTimeout
@@ -42,20 +45,29 @@ if TYPE_CHECKING:
 
 Job: TypeAlias = Callable[[Process], Any]
 Report: TypeAlias = Callable[[Process, Any], None]
+Levels: TypeAlias = Sequence[Iterable[Process]]
 
 _LOOK_SECONDS = 0.0005
 _HOPS = 1000
+_OTPY = str(Path(__file__).parents[1])
+
+
+def _nobody(_kind: type) -> bool:
+    return False
 
 
 @final
 class Suspension:
-    """One suspension of *members*; use it once: `suspend`, and `resume` on every path."""
+    """One suspension; use it once: `suspend`, and `resume` on every path.
+
+    *concerns* says whether a process of this class has to be held if it is started meanwhile.
+    """
 
     one_at_a_time = True
 
-    def __init__(self, runtime: Runtime, kinds: tuple[type, ...] = ()) -> None:
+    def __init__(self, runtime: Runtime, concerns: Callable[[type], object] = _nobody) -> None:
         self.runtime = runtime
-        self.kinds = kinds
+        self.concerns = concerns
         self.members: dict[Process, Gate | None] = {}  # with the gate that each had before
         self.began = FOREVER
         self.ended = FOREVER
@@ -63,32 +75,35 @@ class Suspension:
         self._draining = False
         self._thaw: list[Process] = []  # callers whose time stands still
         self._jobs: dict[Process, _RunningJob] = {}
+        self._let_in: set[Process] = set()  # started by a job, for the upgrade: they run as they like
 
     # -- for the coordinator
 
-    def suspend(self, levels: Sequence[Iterable[Process]], timeout: float) -> None:
-        """Bring all of *levels* to rest, level by level, within *timeout* seconds in all.
+    def suspend(self, find: Callable[[], Levels], timeout: float) -> None:
+        """Bring all whom *find* returns to rest, level by level, within *timeout* seconds in all.
 
+        *find* is called when everybody who starts a process knows of the suspension, so that nobody is missed.
         Raises SuspendTimeout, naming the process that does not come to rest and where it stands; then all run again.
         """
         me = waiting()
-        until = self.runtime.clock.now() + timeout
         self.began = self.runtime.clock.now()
+        until = self.began + timeout
         self.runtime.suspension = self
-        for level in levels:
+        for level in find():
             rest = pause(me)
-            self._between_slices(lambda level=level, rest=rest: self._hold(list(level), rest, until))  # type: ignore[misc]
+            self._between_slices(lambda level=level, rest=rest: self._hold(level, rest, until))  # type: ignore[misc]
             stuck: Process | None = wait_for_answer(rest, None)
             if stuck is not None:
                 where = stands_at(stuck)
                 self.resume()
                 raise SuspendTimeout(stuck, timeout, where)
 
-    def run(self, processes: Sequence[Process], job: Job, timeout: float | None) -> list[Any]:
+    def run(self, processes: Sequence[Process], job: Job, timeout: float, until: float = FOREVER) -> list[Any]:
         """Run `job(process)` inside each of the held *processes*, where it always runs; return what came of each.
 
-        A job may return an awaitable if the process is on the event loop. What it raises is returned as Failed(error);
-        so is the end of a process, as ServerExited. When none has ended for *timeout* seconds, what is left is PENDING.
+        A job may return a coroutine if the process is on the event loop. What it raises is returned as Failed(error);
+        so is the end of a process, as ServerExited. When none has ended for *timeout* seconds, or it is *until*, what
+        is left is PENDING; of that, nothing begins any more.
         """
         done = pause(waiting())
         outcomes: dict[Process, Any] = dict.fromkeys(processes, PENDING)
@@ -105,7 +120,9 @@ class Suspension:
         while left and len(left) != before:
             before = len(left)
             with contextlib.suppress(CallTimeout):
-                wait_for_answer(done, timeout)
+                wait_for_answer(done, max(min(timeout, until - self.runtime.clock.now()), 0.0))
+        if left:
+            self._between_slices(self._jobs.clear)
         return [outcomes[process] for process in processes]
 
     def resume(self) -> None:
@@ -122,40 +139,55 @@ class Suspension:
             wait_for_answer(done, None)
 
     def newborn(self, process: Process) -> None:
-        """Take in a process of an affected behaviour that is about to be launched. Called by who starts it."""
-        if self.ended != FOREVER or not isinstance(process.actor, self.kinds):
+        """Take in a process that is about to be launched, if it is of an affected behaviour.
+
+        Called by who starts it, when it is in the table and claimed (`bar` is RUNNING). What a job starts is part of
+        the upgrade, and free.
+        """
+        if self.ended != FOREVER or not self.concerns(type(process.actor)):
+            return
+        starter = process.starter
+        if starter in self._jobs or starter in self._let_in:
+            self._let_in.add(process)
             return
         self.members[process] = None
-        process.gate = process.bar = self
+        process.gate = self
         if self.ended != FOREVER:  # it has ended meanwhile, perhaps without having seen this one
-            process.gate = process.bar = None
+            process.gate = None
 
     # -- while it lasts
 
     def admit(self, runner: Runner, process: Process) -> None:
-        """See Gate.admit: one more message if a handler of the set waits for it; else it stays as it is."""
-        job = self._jobs.get(process)
-        if job is not None and not job.started:
-            job.started = True
-            process.boot = job.begin
+        """See Gate.admit: its job, or one more message if a handler of the set waits for it; else it stays as it is."""
+        process.bar = RUNNING  # claimed, before the look at what others change meanwhile
+        if self.ended == FOREVER and (self._takes_job(process) or self._takes_part(process)):
             process.scheduled = True
-            self._step(runner, process)
+            before = self.members.get(process)
+            if before is not None:
+                before.admit(runner, process)
+            else:
+                runner.slice(process)
             return
+        process.bar = process.gate
         process.scheduled = False
-        self._active.add(process)  # before the look at `_draining`: see `_look`
-        if not self._draining or not (process.mailbox or process.boot is not None) or process not in self._needed():
-            self._active.discard(process)
-            return
-        process.scheduled = True
-        self._step(runner, process)
+        if self.ended != FOREVER:  # `_release` may have found it claimed, and left it alone
+            _go_on(process)
 
-    def _step(self, runner: Runner, process: Process) -> None:
-        """Run *process* for its boot or for one message."""
-        before = self.members.get(process)
-        if before is not None:
-            before.admit(runner, process)
-        else:
-            runner.slice(process)
+    def _takes_job(self, process: Process) -> bool:
+        job = self._jobs.get(process)
+        if job is None or job.started:
+            return False
+        job.started = True
+        process.boot = job.begin
+        return True
+
+    def _takes_part(self, process: Process) -> bool:
+        """Whether *process* has to work so that the set comes to rest. Then it is active before anybody can look."""
+        self._active.add(process)
+        if self._draining and _has_work(process) and any(target is process for target in self._awaited()):
+            return True
+        self._active.discard(process)
+        return False
 
     def buried(self, process: Process) -> None:
         """See Gate.buried."""
@@ -178,12 +210,13 @@ class Suspension:
     def _between_slices(self, operation: Callable[[], None]) -> None:
         self.runtime.scheduler.between_slices(operation)
 
-    def _hold(self, level: list[Process], rest: Call, until: float) -> None:
+    def _hold(self, level: Iterable[Process], rest: Call, until: float) -> None:
         self._draining = True
         for process in level:
-            if process.exit_reason is not None or process in self.members:
+            gate = process.gate
+            if process.exit_reason is not None or gate is self:
                 continue
-            self.members[process] = process.gate
+            self.members[process] = gate
             process.gate = self
             if process.bar is RUNNING:
                 self._active.add(process)
@@ -193,14 +226,18 @@ class Suspension:
 
     def _look(self, rest: Call, until: float) -> None:
         """See whether the members are at rest, now or a little later."""
+        if self.ended != FOREVER:
+            return  # the coordinator has been ended, and everybody goes on
         if self._at_rest():
             rest.put(None)
-        elif self.runtime.clock.now() >= until:
-            rest.put(next(iter(tuple(self._active)), None))
-        else:
-            for process in self._needed():
-                process.executor.submit(process)
-            self.runtime.timers.after(_LOOK_SECONDS, lambda: self._look(rest, until))
+            return
+        stuck = self._stuck() if self.runtime.clock.now() >= until else None
+        if stuck is not None:
+            rest.put(stuck)
+            return
+        for process in {target for target in self._awaited() if target in self.members} - self._active:
+            process.executor.submit(process)
+        self.runtime.timers.after(_LOOK_SECONDS, lambda: self._look(rest, until))
 
     def _at_rest(self) -> bool:
         """Whether no handler is under way; if so, none begins any more.
@@ -219,18 +256,24 @@ class Suspension:
         self._draining = bool(self._active)
         return not self._draining
 
-    def _needed(self) -> set[Process]:
-        """Return the held members that a handler of the set waits for, directly or through others."""
-        needed: set[Process] = set()
+    def _awaited(self) -> Iterator[Process]:
+        """Yield whom the handlers of the set wait for, directly or through others."""
+        seen: set[Process] = set()
         for process in tuple(self._active):
             target = process.wait_on
-            for _ in range(_HOPS):  # a ring of calls has no end
-                if target is None or target in needed:
-                    break
-                if target in self.members:
-                    needed.add(target)
+            while target is not None and target not in seen:
+                seen.add(target)
+                yield target
                 target = target.wait_on
-        return needed
+
+    def _stuck(self) -> Process | None:
+        """Return an active process that waits for no other one: those that wait for it are not to blame."""
+        process = next(iter(tuple(self._active)), None)
+        for _ in range(_HOPS):  # a ring of calls has no end
+            if process is None or process.wait_on not in self._active:
+                break
+            process = process.wait_on
+        return process
 
     def _release(self, done: Call) -> None:
         self.ended = self.runtime.clock.now()
@@ -239,34 +282,54 @@ class Suspension:
             process.gate = gate
             if process.bar is self:
                 process.bar = gate
-            if (
-                process.exit_reason is None
-                and process.bar is not RUNNING
-                and (process.mailbox or process.boot is not None)
-            ):
-                process.scheduled = True
-                process.executor.submit(process)
-            elif process.idle_after is not None:  # its time begins anew, as after sys.resume
+            if process.bar is RUNNING or process.exit_reason is not None:
+                continue
+            if not _go_on(process) and process.idle_after is not None and not process.suspended:
+                # Its time begins anew, as after sys.resume.
                 self.runtime.timers.arm(process, self.ended + process.idle_after)
         for caller in self._thaw:
             caller.executor.submit(caller)
-        self._thaw.clear()
+        for nobodys in (self._thaw, self._active, self._jobs, self._let_in):
+            nobodys.clear()
         done.put(None)
 
     # -- callers
 
     def stands_still(self, caller: Process, server: Process) -> bool:
-        """Whether *server* is held, so that the time of its *caller* stands still; the caller is woken at the end."""
-        if not self.holds(server):
+        """Whether the time of *caller* stands still, since *server* is held, or waits for one that is.
+
+        The caller is woken at the end.
+        """
+        if self.ended != FOREVER or not self._leads_here(server):
             return False
         self._thaw.append(caller)
         return self.ended == FOREVER  # else it has ended meanwhile, and perhaps nobody wakes the caller
 
     def stood_still(self, server: Process, since: float) -> float:
-        """Return for how many seconds of a wait that began at *since* the *server* was held."""
-        if server not in self.members or self.ended == FOREVER:
+        """Return for how many seconds of a wait that began at *since* the *server* was held, or waited for one."""
+        if self.ended == FOREVER or not self._leads_here(server):
             return 0.0
         return max(self.ended - max(self.began, since), 0.0)
+
+    def _leads_here(self, server: Process | None) -> bool:
+        for _ in range(_HOPS):
+            if server is None or server in self.members:
+                break
+            server = server.wait_on
+        return server in self.members
+
+
+def _has_work(process: Process) -> bool:
+    return bool(process.mailbox) or process.boot is not None
+
+
+def _go_on(process: Process) -> bool:
+    """Have *process*, which is not held any more, run if it has something to do; whether it has."""
+    if process.exit_reason is not None or not _has_work(process):
+        return False
+    process.scheduled = True
+    process.executor.submit(process)
+    return True
 
 
 @final
@@ -287,12 +350,12 @@ class _RunningJob:
             outcome = self._do(process)
         except Exception as error:  # noqa: BLE001 - handed to the coordinator
             outcome = Failed(error)
-        if inspect.isawaitable(outcome):
+        if inspect.iscoroutine(outcome):
             return self._settle(process, outcome)
         self.finish(process, outcome)
         return None
 
-    async def _settle(self, process: Process, outcome: Awaitable[Any]) -> None:
+    async def _settle(self, process: Process, outcome: Coroutine[Any, Any, Any]) -> None:
         try:
             settled = await outcome
         except Exception as error:  # noqa: BLE001 - handed to the coordinator
@@ -306,11 +369,11 @@ class _RunningJob:
 
 
 def stands_at(process: Process) -> str:
-    """Return where the code of *process* stands: file, line and function."""
+    """Return where the code of *process* stands: file, line and function, of the innermost frame that is not otpy's."""
     frame: Any = getattr(process.parked, "gr_frame", None)
     if frame is None and process.runner is not None:
         frame = sys._current_frames().get(process.runner.ident)  # noqa: SLF001 - the documented way to see another thread's stack
     for summary in reversed(traceback.extract_stack(frame) if frame is not None else []):
-        if "otpy/kernel" not in summary.filename.replace("\\", "/"):
+        if not summary.filename.startswith(_OTPY):
             return f"{summary.filename}:{summary.lineno} in {summary.name}"
     return "an unknown place"

@@ -7,7 +7,8 @@ too, and nobody is asked.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import cache
 from types import ModuleType
 
 from otpy.behaviours.gen_server import Behaviour
@@ -20,7 +21,7 @@ def dependents(changed: Collection[str]) -> tuple[str, ...]:
     users = {name: _used_by(module) for name, module in tuple(sys.modules.items()) if isinstance(module, ModuleType)}
     reached = set(changed)
     found: list[str] = []
-    grown = True
+    grown = bool(changed)
     while grown:
         grown = False
         for name, used in users.items():
@@ -33,29 +34,32 @@ def dependents(changed: Collection[str]) -> tuple[str, ...]:
 
 def _used_by(module: ModuleType) -> set[str]:
     """Return the names of the modules that the globals of *module* come from."""
-    used: set[str] = set()
-    for value in tuple(vars(module).values()):
-        name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-        if isinstance(name, str):
-            used.add(name)
+    used = {_origin(value) for value in tuple(vars(module).values())}
     used.discard(module.__name__)
     return used
 
 
-def processes_of(modules: Collection[str], processes: Iterable[Process]) -> list[Process]:
-    """Return those of *processes* whose behaviour, or a class that it is derived from, is from one of *modules*."""
-    verdicts: dict[type, bool] = {}
-    found = []
-    for process in processes:
-        actor = process.actor
-        kind = type(actor)
-        if kind not in verdicts:
-            verdicts[kind] = is_upgradable(kind) and any(base.__module__ in modules for base in kind.__mro__)
-        if verdicts[kind] and process.exit_reason is None:
-            found.append(process)
-    return found
+def _origin(value: object) -> str:
+    try:
+        name: object = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    except Exception:  # noqa: BLE001 - proxies and the like run code of their own, and are nobody's definition
+        return ""
+    return name if isinstance(name, str) else ""
 
 
-def is_upgradable(kind: type) -> bool:
-    """Whether processes of this class can change their class: servers, supervisors and actors."""
-    return issubclass(kind, (Behaviour, Actor))
+def concerns(modules: Collection[str]) -> Callable[[type], bool]:
+    """Return the question whether an upgrade of *modules* concerns processes of a class: it, or one of its bases.
+
+    Only processes that can change their class are concerned: servers, supervisors and actors.
+    """
+
+    @cache
+    def concerned(kind: type) -> bool:
+        return issubclass(kind, (Behaviour, Actor)) and any(base.__module__ in modules for base in kind.__mro__)
+
+    return concerned
+
+
+def processes_of(concerned: Callable[[type], bool], processes: Iterable[Process]) -> list[Process]:
+    """Return the living ones of *processes* whose class is *concerned*."""
+    return [p for p in processes if concerned(type(p.actor)) and p.exit_reason is None]

@@ -6,7 +6,8 @@ removed ones are ended after the commit, because a dead process has no inverse.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, final
 
 from otpy.behaviours import supervisor
 from otpy.behaviours.child_spec import diff
@@ -31,25 +32,43 @@ def change_of(process: Process, old: Any, new: Any) -> SupervisorChange | None:
     return change if change.added or change.removed or change.changed else None
 
 
-def start_added(process: Process, change: SupervisorChange) -> None:
-    """Start the added children in spec order. Runs in the supervisor; if one fails, those before it are ended again.
+@final
+class AddedChildren:
+    """The added children of one supervisor, in its new state."""
 
-    Raises MigrationFailed.
-    """
-    state: OrderedChildren = process.state
-    for ident in change.added:
-        result = state.restart_child(ident)
-        if isinstance(result, SupervisorError):
-            end_added(process, change)
-            message = f"{process!r}: the added child {ident!r} did not start: {result}"
-            raise MigrationFailed(message, process, result)
+    def __init__(self, supervisor: Process, state: OrderedChildren, ids: Sequence[Any]) -> None:
+        self.supervisor = supervisor
+        self._state = state
+        self._ids = ids
 
+    def start(self, _supervisor: Process) -> None:
+        """Start them in spec order. Runs in the supervisor; if one fails, those before it are ended again.
 
-def end_added(process: Process, change: SupervisorChange) -> None:
-    """End the added children that run, youngest first. Runs in the supervisor."""
-    state: OrderedChildren = process.state
-    for ident in reversed(change.added):
-        state.terminate_child(ident)
+        Raises MigrationFailed.
+        """
+        for ident in self._ids:
+            result = self._state.restart_child(ident)
+            if isinstance(result, SupervisorError):
+                self.end(self.supervisor)
+                message = f"{self.supervisor!r}: the added child {ident!r} did not start: {result}"
+                raise MigrationFailed(message, self.supervisor, result)
+
+    def end(self, _supervisor: Process) -> None:
+        """End those that run, youngest first. Runs in the supervisor."""
+        for ident in reversed(self._ids):
+            self._state.terminate_child(ident)
+
+    def starting(self) -> Process | None:
+        """Return the one whose start the supervisor waits for."""
+        child = self.supervisor.wait_on
+        return child if child is not None and child.parent is self.supervisor else None
+
+    def kill(self) -> None:
+        """End them without the help of the supervisor, for a coordinator that cannot wait any more."""
+        running = [self._state.children[ident].pid for ident in self._ids if ident in self._state.children]
+        for pid in (*running, self.starting()):
+            if pid is not None:
+                pid.runtime.kill(pid)
 
 
 def end_removed(change: SupervisorChange) -> list[str]:

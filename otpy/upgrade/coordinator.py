@@ -6,17 +6,18 @@ anybody else waiting.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from otpy.code import versions
 from otpy.code.version import Version
-from otpy.errors import NoSuchVersion, UpgradeError, UpgradeInProgress
+from otpy.errors import NoSuchVersion, ServerExited, UpgradeError, UpgradeInProgress
 from otpy.kernel import events
-from otpy.kernel.here import current
+from otpy.kernel.here import waiting
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime, run_on_thread
 from otpy.upgrade.recovery import recovery
@@ -83,6 +84,7 @@ def rollback_module(
     name: str,
     target_version: Any = None,
     *,
+    extra: Any = None,
     suspend_timeout: float = 5.0,
     code_change_timeout: float = 5.0,
     timeout: float = 30.0,
@@ -92,12 +94,14 @@ def rollback_module(
     The running version converts the states, with `code_change(DownTo(vsn), state, extra)`; one without a code_change
     of its own leaves it to the automatic migration. Raises NoSuchVersion and what `reload_module` raises.
     """
-    target = _earlier(name, target_version)
+    with _explained((name,)):
+        target, goes_down = _target(name, target_version)
     options = Options(
+        extra=extra,
         suspend_timeout=suspend_timeout,
         code_change_timeout=code_change_timeout,
         timeout=timeout,
-        down_to={name: target.vsn},
+        down_to={name: target.vsn} if goes_down else None,
     )
     return _upgrade({name: target.source}, options)
 
@@ -107,20 +111,43 @@ def history(name: str | None = None) -> list[UpgradeRecord]:
     return [record for record in tuple(_history) if name is None or name in record.modules]
 
 
-def _earlier(name: str, target: Any) -> Version:
-    """Return the newest version of *name* before the running one whose vsn is *target*, or just the one before."""
+def _target(name: str, target: Any) -> tuple[Version, bool]:
+    """Return the newest version of *name* that is *target*, and whether it is an earlier one than what runs.
+
+    None is the one before the running one was first loaded. So going back again goes further back, and not forth.
+    """
     known = versions(name)
-    current_vsn = known[-1].vsn if known else None
-    for version in reversed(known[:-1]):
-        if version.vsn == target if target is not None else version.vsn != current_vsn:
-            return version
-    raise NoSuchVersion(name, target if target is not None else "before this one", [version.vsn for version in known])
+    vsns = [version.vsn for version in known]
+    first = vsns.index(vsns[-1]) if known else 0
+    for version in reversed(known[:first] if target is None else known[:-1]):
+        if target is None or version.vsn == target:
+            return version, vsns.index(version.vsn) < first
+    raise NoSuchVersion(name, target if target is not None else "before this one", vsns)
 
 
 def _upgrade(sources: Mapping[str, str], options: Options) -> UpgradeReport:
     _check_sources(sources)
-    me = current()
-    return run_on_thread(_run, me.runtime, sources, options, me, label="upgrade")  # type: ignore[no-any-return]
+    me = waiting()
+    with _explained(tuple(sources)):
+        try:
+            return run_on_thread(_run, me.runtime, sources, options, me, label="upgrade")  # type: ignore[no-any-return]
+        except ServerExited as ended:
+            if ended.server is not me.runtime.system:
+                raise
+            msg = f"the process that carries out the upgrade was ended with {ended.reason!r}; it takes back what it did"
+            raise UpgradeError(msg) from ended
+
+
+@contextlib.contextmanager
+def _explained(names: tuple[str, ...]) -> Generator[None]:
+    """Have every UpgradeError say what was tried and what can be done."""
+    try:
+        yield
+    except UpgradeError as error:
+        if error.report is None:
+            error.report = UpgradeReport("rolled_back", names)
+        error.recovery = recovery(error)
+        raise
 
 
 def _check_sources(sources: Mapping[str, str]) -> None:
@@ -138,9 +165,7 @@ def _check_sources(sources: Mapping[str, str]) -> None:
 
 def _run(runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process) -> UpgradeReport:
     if not _in_progress.acquire(blocking=False):
-        error = UpgradeInProgress()
-        error.recovery = recovery(error)
-        raise error
+        raise UpgradeInProgress
     try:
         return _transact(Transaction(runtime, sources, options, asked_by))
     finally:
@@ -152,10 +177,11 @@ def _transact(transaction: Transaction) -> UpgradeReport:
     events.emit("upgrade.start", modules=tuple(transaction.sources))
     try:
         report = transaction.run()
-    except UpgradeError as error:
-        error.report = report = transaction.report("rolled_back")
-        error.recovery = recovery(error)
+    except BaseException as error:  # also when this process has been ended: what was done is recorded all the same
+        report = transaction.report("completed" if transaction.committed else "rolled_back")
         _record(transaction, started_at, report, f"{type(error).__name__}: {error}")
+        if isinstance(error, UpgradeError):
+            error.report = report
         raise
     _record(transaction, started_at, report, None)
     return report
@@ -167,7 +193,7 @@ def _record(transaction: Transaction, started_at: str, report: UpgradeReport, er
         modules=report.reloaded_modules,
         status=report.status,
         from_version=dict(transaction.old_vsns),
-        to_version=report.version if error is None else {},
+        to_version=report.version if transaction.committed else {},
         processes=len(report.affected_processes),
         error=error,
         report=report,

@@ -10,44 +10,47 @@ Source: OTP release_handler: suspend all, load, code_change each, resume. The wa
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import graphlib
+import logging
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from typing import Any, final
 
 import msgspec
 
-from otpy.behaviours.migrations import Migration
 from otpy.behaviours.vsn import vsn_of
-from otpy.code import vsn as module_vsn
+from otpy.code import versions
 from otpy.code.compiler import parse
 from otpy.code.journal import Journal
-from otpy.code.loader import LoadedVersion, prepare
+from otpy.code.loader import LoadedVersion, prepare_all
+from otpy.code.version import Version
 from otpy.errors import (
     ForcedRollback,
     IncompatibleUpgrade,
-    LoadFailed,
     MigrationFailed,
-    NoSuchVersion,
     ReloadTimeout,
     ServerExited,
     UpgradeFromWithin,
 )
-from otpy.kernel.actors import Actor
 from otpy.kernel.calls import PENDING, Failed
+from otpy.kernel.clock import FOREVER
+from otpy.kernel.here import here
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime
 from otpy.kernel.suspension import Suspension
-from otpy.upgrade import children
-from otpy.upgrade.affected import dependents, is_upgradable, processes_of
-from otpy.upgrade.conversion import Conversion, DownTo, Migrations, changed, convert, migrated
-from otpy.upgrade.mailboxes import convert_mailbox
+from otpy.upgrade import children, classes
+from otpy.upgrade.affected import concerns, dependents, processes_of
+from otpy.upgrade.children import AddedChildren
+from otpy.upgrade.commit import commit, commit_messages
+from otpy.upgrade.conversion import Changed, Conversion, DownTo, Migrations, changed, convert, migrated
+from otpy.upgrade.order import in_import_order
 from otpy.upgrade.report import Step, SupervisorChange, UpgradeReport
 
+log = logging.getLogger("otpy.upgrade")
+
+_SAME: Any = object()
 STEPS = ("compile", "load", "suspend", "go down", "install", "convert", "commit", "children")
 
 
@@ -85,18 +88,24 @@ class Transaction:
         self.steps: list[Step] = []
         self.warnings: list[str] = []
         self.old_vsns: dict[str, Any] = {}
+        self.dependents: tuple[str, ...] = ()
         self.processes: list[Process] = []
         self.converted = 0
         self.changes: list[SupervisorChange] = []
-        self._until = runtime.clock.now() + options.timeout
+        self.committed = False
         self._began = runtime.clock.now()
+        self._until = self._began + options.timeout
         self._journal = Journal()
-        self._classes: dict[type, type | None] = {}
+        self._running: dict[str, Version | None] = {}
         self._loaded: list[LoadedVersion] = []
+        self._vsns: dict[str, Any] = {}  # of the new versions
+        self._changed: set[str] = set()  # the modules that define something else than before
+        self._classes: dict[type, type | None] = {}
         self._suspension: Suspension | None = None
+        self._places: dict[type, str] = {}
         self._conversions: list[Conversion] = []
-        self._migrations = Migrations({})
-        self._down: dict[Process, Any] = {}
+        self._down: dict[Process, Changed] = {}
+        self._added: list[AddedChildren] = []
 
     def run(self) -> UpgradeReport:
         """Do it. On any failure everything is as before when this raises."""
@@ -104,7 +113,7 @@ class Transaction:
             with self._step("compile"):
                 self._compile()
             with self._step("load"):
-                self._load_first()
+                self._load()
             with self._step("suspend"):
                 self._suspend()
             if self.options.down_to is not None:
@@ -118,10 +127,11 @@ class Transaction:
                 self._commit()
             with self._step("children"):
                 self._start_children()
-        except BaseException:
-            self._undo()
+        except BaseException as error:
+            self._undo(error)
             raise
         self._journal.commit()
+        self.committed = True
         self._resume()
         for change in self.changes:
             self.warnings += children.end_removed(change)
@@ -130,88 +140,103 @@ class Transaction:
     # -- the steps
 
     def _compile(self) -> None:
-        """Parse every source, and put the modules in the order of their imports."""
+        """Parse every source, put the modules in the order of their imports, and leave out what is the same already."""
         trees = {name: parse(source, f"<new version of {name}>") for name, source in self.sources.items()}
-        self.sources = {name: self.sources[name] for name in in_import_order(trees)}
-        for name in self.sources:
+        imports = in_import_order(trees)
+        given, self.sources = self.sources, {}
+        for name, imported in imports.items():
+            running = self._running[name] = (versions(name) or (None,))[-1]
             if name in sys.modules:
-                self.old_vsns[name] = _vsn_of_module(name)
+                self.old_vsns[name] = running.vsn if running is not None else None
+            if running is None or running.source != given[name] or not imported.isdisjoint(self.sources):
+                self.sources[name] = given[name]
 
-    def _load_first(self) -> None:
-        """Run the first new version beside the live module: most of what can go wrong shows while all still runs."""
-        name, source = next(iter(self.sources.items()))
-        self._loaded.append(prepare(name, source))
-
-    def _suspend(self) -> None:
-        """Bring to rest whoever runs code of the modules or of modules that use them."""
-        modules = {*self.sources, *dependents(self.sources)}
-        self.processes = processes_of(modules, self.runtime.processes())
-        if self.asked_by in self.processes:
-            raise UpgradeFromWithin(self.asked_by)
-        kinds = tuple({kind for name in modules for kind in _behaviours(name)})
-        self._suspension = Suspension(self.runtime, kinds)
-        self._suspension.suspend([self.processes], self.options.suspend_timeout)
-        self.processes = [p for p in self._suspension.members if p.exit_reason is None]
-
-    def _install(self) -> None:
-        """Put the new definitions in place, module after module: a later one may import from an earlier one."""
-        for name, source in self.sources.items():
-            loaded = self._loaded[0] if self._loaded[0].name == name else prepare(name, source)
-            if loaded not in self._loaded:
-                self._loaded.append(loaded)
+    def _load(self) -> None:
+        """Run the new versions beside the live modules: most of what can go wrong shows while all still runs."""
+        self._loaded = prepare_all(self.sources) if self.sources else []
+        self._vsns = {loaded.name: loaded.version.vsn for loaded in self._loaded}
+        for loaded in self._loaded:
             self._classes.update(loaded.classes)
             self.warnings += loaded.warnings
-            loaded.install(self._journal)
-        self._rebase()
-        assert self._suspension is not None
-        self._suspension.kinds = ()  # what is started from now on runs the new code
+            if loaded.live is None or loaded.scratch.changed:
+                self._changed.add(loaded.name)
+        self.dependents = dependents(self._changed)
 
-    def _rebase(self) -> None:
-        """Have classes of other modules that were derived from a replaced class derive from its successor."""
-        for old, new in tuple(self._classes.items()):
-            derived: type
-            for derived in old.__subclasses__():
-                if new is not None and derived not in self._classes and derived.__module__ not in self.sources:
-                    self._give_bases(derived, tuple(self._classes.get(base) or base for base in derived.__bases__))
-
-    def _give_bases(self, derived: type, bases: tuple[type, ...]) -> None:
-        self._journal.write(
-            f"bases of {derived.__qualname__}", partial(setattr, derived, "__bases__", derived.__bases__)
+    def _suspend(self) -> None:
+        """Bring to rest whoever runs code of the changed modules or of modules that use them."""
+        concerned = concerns({*self._changed, *self.dependents})
+        self._suspension = Suspension(self.runtime, concerned)
+        self._suspension.suspend(
+            lambda: [self._members(concerned)], min(self.options.suspend_timeout, self._seconds_left())
         )
-        try:
-            derived.__bases__ = bases
-        except TypeError as error:
-            msg = f"{derived.__module__}.{derived.__qualname__} cannot take new bases while it lives: {error}"
-            raise IncompatibleUpgrade(msg) from error
+        self.processes = [p for p in tuple(self._suspension.members) if p.exit_reason is None]
+        for process in self.processes:
+            kind = type(process.actor)
+            if kind not in self._places and process.exit_reason is None:
+                classes.check(process, kind, self._classes.get(kind, kind))
+                self._places[kind] = kind.runs_on
+
+    def _members(self, concerned: Callable[[type], bool]) -> list[Process]:
+        members = processes_of(concerned, self.runtime.processes())
+        if self.asked_by in members:
+            raise UpgradeFromWithin(self.asked_by)
+        return members
+
+    def _install(self) -> None:
+        """Put the new definitions in place, module after module."""
+        for loaded in self._loaded:
+            loaded.install(self._journal)
+        classes.supersede(self._classes, self._journal)
+        classes.rebase(self._classes, self.sources, self._journal)
+        for kind, place in self._places.items():
+            self.warnings += classes.check_place(kind, place, (self._classes.get(kind) or kind).runs_on)  # type: ignore[attr-defined]
 
     def _go_down(self) -> None:
-        """Going back: have the running classes convert the states, while their modules are still what they were."""
-        started, vsns = self._started()
+        """Going back: have the running classes convert the states, while their modules are still what they were.
+
+        Not supervisors: what they are to be says the `init` of the version that is gone back to.
+        """
+        down_to = self.options.down_to or {}
         extra = self.options.extra
-        states = self._run(
-            started, lambda process: changed(process, type(process.actor), vsns[type(process.actor)], extra)
-        )
-        self._down = dict(states)
+        targets: dict[type, DownTo] = {}
+        for kind in self._places:
+            module = next((base.__module__ for base in kind.__mro__ if base.__module__ in down_to), None)
+            if module is not None and not getattr(kind, "supervises", False):
+                targets[kind] = DownTo(down_to[module])
+        going = [process for process in self._started() if type(process.actor) in targets]
+        self._down = dict(self._run(going, lambda p: changed(p, type(p.actor), targets[type(p.actor)], extra)))
 
     def _convert(self) -> None:
         """Have each process convert its state, inside itself; nothing is put in place yet."""
-        self._refuse_orphans()
-        started, vsns = self._started()
-        self._migrations = Migrations(self._classes)
-        self._conversions = [done for _, done in self._run(started, lambda process: self._conversion_of(process, vsns))]
+        migrations = Migrations(self._classes)
+        done = self._run(self._started(), lambda process: self._conversion_of(process, migrations))
+        self._conversions = [conversion for _, conversion in done]
+        self._refuse_changed_shapes()
 
-    def _started(self) -> tuple[list[Process], dict[type, Any]]:
-        """Return the processes that have a state, and what their classes' code_change is told."""
-        started = [process for process in self.processes if process.boot is None and process.exit_reason is None]
-        return started, self._old_vsns(started)
+    def _refuse_changed_shapes(self) -> None:
+        """Refuse another shape of a class whose module says that its version is as before: no step could tell."""
+        same = tuple(f"{name}." for name in self.sources if _keeps_its_version(name, self.old_vsns.get(name)))
+        for conversion in self._conversions if same else ():
+            shapes = {**conversion.report.filled, **conversion.report.dropped}
+            for changed_class in shapes:
+                if changed_class.startswith(same):
+                    msg = (
+                        f"{changed_class}, in the state of {conversion.process!r}, has another shape, but the __vsn__ of "
+                        f"its module is as before; give it a new one ({'; '.join(conversion.report.lines())})"
+                    )
+                    raise IncompatibleUpgrade(msg)
+
+    def _started(self) -> list[Process]:
+        """Return the processes that have a state."""
+        return [process for process in self.processes if process.boot is None and process.exit_reason is None]
 
     def _run(self, processes: list[Process], job: Callable[[Process], Any]) -> list[tuple[Process, Any]]:
         """Run *job* in each process; a process that dies on the way just leaves the set. Raises what a job raised."""
-        assert self._suspension is not None
-        seconds = self.options.code_change_timeout
         done = []
-        for process, outcome in zip(processes, self._suspension.run(processes, job, seconds), strict=True):
+        for process, outcome in zip(processes, self._run_all(processes, job), strict=True):
             if outcome is PENDING:
+                self._in_time("convert")
+                seconds = self.options.code_change_timeout
                 raise MigrationFailed(f"{process!r}: code_change did not end within {seconds} s", process)
             if type(outcome) is not Failed:
                 done.append((process, outcome))
@@ -219,123 +244,103 @@ class Transaction:
                 raise outcome.error
         return done
 
-    def _conversion_of(self, process: Process, vsns: Mapping[type, Any]) -> Any:
-        """Convert *process*, in it; code_change is told its own version, else that of its class."""
+    def _run_all(self, processes: list[Process], job: Callable[[Process], Any]) -> list[Any]:
+        if not processes:
+            return []
+        assert self._suspension is not None
+        return self._suspension.run(processes, job, self.options.code_change_timeout, self._until)
+
+    def _conversion_of(self, process: Process, migrations: Migrations) -> Any:
+        """Convert *process*, in it. Its code_change is run only if its version changes: never twice on one state."""
         kind = type(process.actor)
-        if isinstance(vsns[kind], DownTo):
-            state = self._down.get(process, process.state)
-            return migrated(process, self._migrations, self._classes.get(kind) or kind, state)
-        vsn = process.vsn if process.vsn is not None else vsns[kind]
-        return convert(process, self._migrations, vsn, self.options.extra)
+        new_class = self._classes.get(kind) or kind
+        if process in self._down:
+            return migrated(process, migrations, new_class, self._down[process].state)
+        old = self._version_before(process, new_class)
+        if old is _SAME and not getattr(new_class, "supervises", False):
+            return migrated(process, migrations, new_class, process.state)
+        return convert(process, migrations, old, self.options.extra)
 
-    def _old_vsns(self, processes: Iterable[Process]) -> dict[type, Any]:
-        """Return, by class, the version that its processes come from, or DownTo(version) going back."""
-        down_to = self.options.down_to or {}
-        found: dict[type, Any] = {}
-        for kind in {type(process.actor) for process in processes}:
-            module = next(
-                (base.__module__ for base in kind.__mro__ if base.__module__ in self.sources), kind.__module__
-            )
-            found[kind] = DownTo(down_to[module]) if module in down_to else self.old_vsns.get(module)
-        return found
-
-    def _refuse_orphans(self) -> None:
-        """Refuse to take away the class of a living process."""
-        for process in self.processes:
-            kind = type(process.actor)
-            if kind in self._classes and self._classes[kind] is None:
-                msg = (
-                    f"{process!r} runs {kind.__module__}.{kind.__qualname__}, which the new version does not define "
-                    "any more; end the process first, or keep the class in this version"
-                )
-                raise IncompatibleUpgrade(msg)
+    def _version_before(self, process: Process, new_class: type) -> Any:
+        """Return the version that *process* comes from, its own or that of a base class; _SAME if none changes."""
+        own = new_class.__module__
+        if own in self._changed:
+            before = process.vsn if process.vsn is not None else self.old_vsns.get(own)
+            if before != self._new_vsn(new_class):
+                return before
+        for base in new_class.__mro__:
+            module = base.__module__
+            if module != own and module in self._changed:
+                before = self.old_vsns.get(module)
+                if before != self._vsns[module]:
+                    return before
+        return _SAME
 
     def _commit(self) -> None:
         """Give every process its new class, state and version, and its messages their new classes."""
-        vsns: dict[type, Any] = {}
-        mailboxes = Migration(self._classes)
         for conversion in self._conversions:
-            process, kind = conversion.process, conversion.new_class
-            if process.exit_reason is not None:
-                continue
-            if kind not in vsns:
-                vsns[kind] = self._new_vsn(kind)
-            self._change(conversion, vsns[kind])
-            if process.mailbox or process.held:
-                convert_mailbox(process, mailboxes, self._journal)
-        for process in self.processes:
-            if process.boot is not None and process.exit_reason is None:  # not started yet: it begins as the new class
-                self._set_class(process.actor, self._classes.get(type(process.actor)) or type(process.actor))
+            self._note_children(conversion.process, conversion.state)
+            self.converted += conversion.converted
+        commit(self._conversions, self._vsn_after, self._journal)
+        if self._classes and self._suspension is not None:
+            commit_messages(tuple(self._suspension.members), self._classes, self._journal)
 
-    def _change(self, conversion: Conversion, vsn: Any) -> None:
-        process, actor = conversion.process, conversion.process.actor
-        change = children.change_of(process, process.state, conversion.state)
+    def _note_children(self, process: Process, state: Any) -> None:
+        change = children.change_of(process, process.state, state)
         if change is not None:
             self.changes.append(change)
-        self._set_class(actor, conversion.new_class)
-        if isinstance(actor, Actor):
-            for name, value in conversion.state.items():
-                self._journal.set_item(vars(actor), name, value)
-        elif process.state is not conversion.state:
-            self._journal.set_attribute(process, "state", conversion.state, "state")
-        if process.vsn != vsn:
-            self._journal.set_attribute(process, "vsn", vsn, "vsn")
-        self.converted += conversion.converted
+            if change.added:
+                self._added.append(AddedChildren(process, state, change.added))
 
-    def _set_class(self, actor: Any, new: type) -> None:
-        old = type(actor)
-        if old is not new:
-            self._journal.write("class", partial(object.__setattr__, actor, "__class__", old))
-            object.__setattr__(actor, "__class__", new)
+    def _vsn_after(self, kind: type, old: Any) -> Any:
+        return self._new_vsn(kind) if kind.__module__ in self._changed else old
 
     def _new_vsn(self, kind: type) -> Any:
         explicit = vsn_of(kind)
-        return explicit if explicit is not None else _vsn_of_module(kind.__module__)
+        return explicit if explicit is not None else self._vsns[kind.__module__]
 
     def _start_children(self) -> None:
         """Start what the new specs add, inside the supervisors, while everybody else is still at rest."""
-        assert self._suspension is not None
-        for change in self.changes:
-            if not change.added:
-                continue
-            supervisor = change.supervisor
-            assert isinstance(supervisor, Process)
-            self._journal.write(f"children of {supervisor!r}", partial(self._end_children, supervisor, change))
-            (outcome,) = self._suspension.run(
-                [supervisor], partial(children.start_added, change=change), self.options.code_change_timeout
-            )
+        for added in self._added:
+            self._journal.write(f"children of {added.supervisor!r}", partial(self._end_children, added))
+            (outcome,) = self._run_all([added.supervisor], added.start)
             if outcome is PENDING:
-                raise self._deadlock(supervisor)
+                raise self._deadlock(added)
             if type(outcome) is Failed:
                 raise outcome.error
 
-    def _end_children(self, supervisor: Process, change: SupervisorChange) -> None:
-        assert self._suspension is not None
-        ending = partial(children.end_added, change=change)
-        self._suspension.run([supervisor], ending, self.options.code_change_timeout)
+    def _end_children(self, added: AddedChildren) -> None:
+        if _can_wait():
+            self._run_all([added.supervisor], added.end)
+        else:
+            added.kill()
 
-    def _deadlock(self, supervisor: Process) -> MigrationFailed:
+    def _deadlock(self, added: AddedChildren) -> MigrationFailed:
         """The start of an added child does not come back: say on whom it waits, and end it."""
-        child = supervisor.wait_on
-        whom = child.wait_on if child is not None else None
-        message = f"{supervisor!r}: the added child {child!r} did not start in time"
-        if whom is not None:
+        child = added.starting()
+        if child is None:
+            return MigrationFailed(f"{added.supervisor!r}: its added children did not start in time", added.supervisor)
+        whom = child.wait_on
+        message = f"{added.supervisor!r}: the added child {child!r} did not start in time"
+        if whom is not None and self._suspension is not None and self._suspension.holds(whom):
             message += (
                 f": its init waits for {whom!r}, which the upgrade has suspended. Return Ok(state, then=Continue(…)) "
                 "from init and make the call in handle_continue"
             )
-        if child is not None:
-            self.runtime.kill(child)
+        self.runtime.kill(child)
         return MigrationFailed(message, child)
 
     # -- the end
 
-    def _undo(self) -> None:
+    def _undo(self, cause: BaseException) -> None:
         """Walk back, and let everybody go on, whatever happens on the way."""
         try:
             self._journal.undo()
             for loaded in self._loaded:
-                loaded.preparation.undo()
+                loaded.discard()
+        except Exception as error:  # what failed for *cause* is to be said first
+            log.exception("an upgrade could not be taken back as a whole")
+            cause.add_note(f"and it could not be taken back as a whole: {error}")
         finally:
             self._resume()
 
@@ -357,65 +362,44 @@ class Transaction:
                 raise ForcedRollback(name)
 
     def _in_time(self, step: str) -> None:
-        if self.runtime.clock.now() > self._until:
+        if self._seconds_left() < 0:
             raise ReloadTimeout(self.options.timeout, step)
+
+    def _seconds_left(self) -> float:
+        return self._until - self.runtime.clock.now()
 
     def report(self, status: str) -> UpgradeReport:
         """Return what was done so far."""
-        completed = status == "completed"
         suspension = self._suspension
-        pause = suspension.ended - suspension.began if suspension is not None and self.processes else 0.0
+        paused = suspension is not None and suspension.ended != FOREVER and bool(self.processes)
+        pause = suspension.ended - suspension.began if suspension is not None and paused else 0.0
         return UpgradeReport(
             status=status,
-            reloaded_modules=tuple(self.sources),
+            reloaded_modules=tuple(self._running or self.sources),
             affected_processes=tuple(self.processes),
-            migrated=self.converted if completed else 0,
-            dependency_chain=dependents(self.sources),
+            migrated=self.converted if self.committed else 0,
+            dependency_chain=self.dependents,
             steps=tuple(self.steps),
             paused_s={"p50": pause, "p99": pause, "max": pause},
             reload_time_s=self.runtime.clock.now() - self._began,
-            version={name: _vsn_of_module(name) for name in self.sources if name in sys.modules},
-            supervisor_changes=tuple(self.changes) if completed else (),
+            version=self._versions(),
+            supervisor_changes=tuple(self.changes) if self.committed else (),
             warnings=tuple(self.warnings),
         )
 
-
-def in_import_order(trees: Mapping[str, ast.Module]) -> list[str]:
-    """Return the modules with those that others import before them; a ring of imports keeps the order given."""
-    sorter = graphlib.TopologicalSorter(
-        {name: _imports(name, tree) & trees.keys() - {name} for name, tree in trees.items()}
-    )
-    try:
-        order = list(sorter.static_order())
-    except graphlib.CycleError:
-        return list(trees)
-    return order
+    def _versions(self) -> dict[str, Any]:
+        found = dict(self.old_vsns)
+        if self.committed:
+            found.update(self._vsns)
+        return found
 
 
-def _imports(name: str, tree: ast.Module) -> set[str]:
-    """Return the modules that *tree* imports, by absolute name."""
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                package = name.split(".")[: -node.level]
-                base = ".".join([*package, base] if base else package)
-            found.add(base)
-            found.update(f"{base}.{alias.name}" for alias in node.names)
-    return found
+def _can_wait() -> bool:
+    """Whether the process that runs here has not been ended."""
+    return here.process is not None and not here.process.fenced
 
 
-def _behaviours(name: str) -> list[type]:
-    """Return the behaviour classes that module *name* defines."""
-    values = tuple(vars(sys.modules[name]).values()) if name in sys.modules else ()
-    return [v for v in values if isinstance(v, type) and v.__module__ == name and is_upgradable(v)]
-
-
-def _vsn_of_module(name: str) -> Any:
-    try:
-        return module_vsn(name)
-    except (NoSuchVersion, LoadFailed):
-        return None
+def _keeps_its_version(name: str, before: Any) -> bool:
+    """Whether module *name* says its version itself, and says the same as *before*."""
+    explicit = vars(sys.modules[name]).get("__vsn__") if name in sys.modules else None
+    return explicit is not None and explicit == before

@@ -447,6 +447,6 @@ def test_an_actor_of_a_runtime_that_has_stopped_is_not_started() -> None:
         actor = otpy.Actor()
     assert runtime.stopped
     pykka.ActorRegistry.register(actor.actor_ref)
-    with pytest.raises(otpy.NotRunning):
+    with otpy.runtime(), pytest.raises(otpy.NotRunning):
         actor._start_actor_loop()  # the second half of pykka's Actor.start
     assert pykka.ActorRegistry.get_all() == []

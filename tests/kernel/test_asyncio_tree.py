@@ -245,7 +245,7 @@ def test_a_suspension_serves_what_coroutines_of_the_set_await() -> None:
     eventually(entered.is_set)
     suspension = Suspension(current().runtime)
     otpy.spawn(release_when_held)
-    suspension.suspend([cast("list[Process]", [caller, *servers])], DEADLINE)
+    suspension.suspend(lambda: [cast("list[Process]", [caller, *servers])], DEADLINE)
     held = otpy.send_request(servers[0], "held")
     assert otpy.wait_response(request, timeout=DEADLINE) == ["served"] * 4
     assert otpy.check_response(held) is None

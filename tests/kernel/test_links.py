@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 import otpy
 from otpy.errors import BadReason
+from otpy.kernel import signals
 from tests.support import DEADLINE, down, eventually, get, idle_process, inside, reason_of
 
 
@@ -105,15 +107,64 @@ def test_links_of_two_threads_are_whole() -> None:
         _unlink(first, second)
 
 
-def _link(pid: Any, other: Any) -> None:
-    from otpy.kernel import signals
+@inside
+def test_a_tangle_of_links_and_monitors_is_whole_whoever_dies() -> None:
+    """Many threads link, unlink, watch and kill at once; afterwards every tie has two living ends, or none."""
+    pids: list[Any] = [otpy.spawn(_trap_and_wait) for _ in range(40)]
+    eventually(lambda: all(_traps(pid) for pid in pids))
 
+    threads = [threading.Thread(target=_tangle, args=(pids, random.Random(seed))) for seed in range(4)]  # noqa: S311
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for pid in pids:
+        assert _is_whole(pid)
+    for pid in pids:
+        otpy.exit(pid, otpy.Kill())
+
+
+def _tangle(pids: list[Any], dice: random.Random) -> None:
+    for _ in range(400):
+        one, other = dice.sample(pids, 2)
+        deed = dice.randrange(20)
+        if deed == 0:
+            otpy.exit(one, otpy.Kill())
+        elif deed < 8:
+            signals.link(one, other)
+        elif deed < 12:
+            signals.unlink(one, other)
+        else:
+            ref = signals.monitor(one, other)
+            if deed < 16:
+                signals.demonitor(one, ref)
+
+
+def _is_whole(pid: Any) -> bool:
+    if not otpy.is_alive(pid):
+        return (pid.links, pid.monitors, pid.watchers) == (None, None, None)
+    return (
+        all(pid in other.links for other in pid.links or ())
+        and all(other.watchers[ref] is pid for ref, other in (pid.monitors or {}).items())
+        and all(other.monitors[ref] is pid for ref, other in (pid.watchers or {}).items())
+    )
+
+
+def _trap_and_wait() -> None:
+    otpy.trap_exit(True)
+    otpy.receive(lambda message: message == "never")
+
+
+def _traps(pid: otpy.Pid) -> bool:
+    info = otpy.process_info(pid)
+    return info is not None and info.trap_exit
+
+
+def _link(pid: Any, other: Any) -> None:
     signals.link(pid, other)
 
 
 def _unlink(pid: Any, other: Any) -> None:
-    from otpy.kernel import signals
-
     signals.unlink(pid, other)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import otpy
+from otpy.kernel import events
 from tests.support import DEADLINE, Echo, Listener, ThreadEcho, down, eventually, get, idle_process, inside, outside
 
 DEEP = 10_000
@@ -96,6 +97,32 @@ def test_a_class_seen_blocking_runs_on_threads_from_then_on(caplog: pytest.LogCa
     assert [facts["kind"] for facts in listener.facts("runtime.promoted")] == [Blocking]
     assert [record.name for record in caplog.records].count("otpy.scheduler") == 1
     assert "otpy.blocking" in caplog.text
+
+
+@outside
+def test_a_hook_that_blocks_does_not_stop_the_monitor() -> None:
+    """It may wait for what the stuck handler holds, as a log handler may; others are taken care of all the same."""
+    gate, hooked = threading.Event(), threading.Event()
+
+    def hook(**_: Any) -> None:
+        hooked.set()
+        gate.wait(DEADLINE)
+
+    detach = events.attach("runtime.blocked", hook)
+    server = Echo.start()
+
+    def blocked() -> bool:
+        otpy.spawn(lambda: gate.wait(0.1))
+        otpy.call(server, "hello", timeout=DEADLINE)
+        return hooked.is_set()
+
+    eventually(blocked)
+    for _ in range(3):
+        otpy.spawn(lambda: gate.wait(DEADLINE))
+        assert otpy.call(server, "hello", timeout=DEADLINE) == "hello"
+    assert not gate.is_set()
+    detach()
+    gate.set()
 
 
 @outside

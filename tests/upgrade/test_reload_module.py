@@ -307,3 +307,109 @@ def test_options_are_checked_where_they_are_given(module: Make) -> None:
         upgrade.reload_module("m_bad", "x = 2\n", suspend_timeout=0)
     with pytest.raises(ValueError, match="the steps are compile"):
         upgrade.reload_module("m_bad", "x = 2\n", force_rollback_at="lunch")
+
+
+@inside
+def test_no_step_runs_twice_on_one_state(module: Make) -> None:
+    """Reloading the same source, or a module that this one uses, leaves states of the right version alone."""
+    module("m_used", "RATE = 1\n")
+    times = source("""
+        import otpy
+        import m_used
+
+        __vsn__ = "1"
+
+        class Times(otpy.GenServer):
+            def init(self, arg):
+                return otpy.Ok(arg)
+
+            def handle_call(self, request, from_, state):
+                return otpy.Reply(state, state)
+
+            def code_change(self, old_vsn, state, extra):
+                return otpy.Ok(state * 100)
+    """)
+    pid = module("m_times", times).Times.start(3)
+    second = times.replace('__vsn__ = "1"', '__vsn__ = "2"')
+    upgrade.reload_module("m_times", second)
+    upgrade.reload_module("m_times", second)
+    upgrade.reload_module("m_used", "RATE = 2\n")
+    assert otpy.call(pid, "state") == 300
+
+
+@inside
+def test_another_shape_under_the_same_explicit_version_is_refused(module: Make) -> None:
+    """No step could tell a state of the one from a state of the other."""
+    plain = source("""
+        import dataclasses, otpy
+
+        __vsn__ = "1"
+
+        @dataclasses.dataclass
+        class State:
+            n: int = 0
+
+        class Keeper(otpy.GenServer):
+            def init(self, arg):
+                return otpy.Ok(State(arg))
+    """)
+    pid = module("m_keeper", plain).Keeper.start(5)
+    before = otpy.sys.get_state(pid)
+    changed = plain.replace("n: int = 0", "n: int = 0\n    unit: str = 'pieces'")
+    with pytest.raises(otpy.IncompatibleUpgrade, match="give it a new one"):
+        upgrade.reload_module("m_keeper", changed)
+    assert otpy.sys.get_state(pid) is before
+    upgrade.reload_module("m_keeper", changed.replace('__vsn__ = "1"', '__vsn__ = "2"'))
+
+
+@inside
+def test_going_back_again_goes_further_back(module: Make) -> None:
+    """Not forth again to where one came from."""
+    plain = source("""
+        import otpy
+
+        __vsn__ = "1"
+
+        class P(otpy.GenServer):
+            def init(self, arg):
+                return otpy.Ok(1)
+    """)
+    module("m_plain", plain).P.start()
+    for vsn in ("2", "3"):
+        upgrade.reload_module("m_plain", plain.replace('"1"', f'"{vsn}"'))
+    assert upgrade.rollback_module("m_plain").version == {"m_plain": "2"}
+    assert upgrade.rollback_module("m_plain").version == {"m_plain": "1"}
+    with pytest.raises(otpy.NoSuchVersion, match="before this one"):
+        upgrade.rollback_module("m_plain")
+    assert upgrade.rollback_module("m_plain", "3").version == {"m_plain": "3"}
+
+
+@inside
+def test_a_module_that_only_holds_instances_of_a_changed_class_need_not_change(module: Make) -> None:
+    """The version that has to change is that of the class's own module."""
+    items = source("""
+        import dataclasses
+
+        __vsn__ = "1"
+
+        @dataclasses.dataclass
+        class Item:
+            n: int
+    """)
+    module("m_items", items)
+    shelf = source("""
+        import otpy
+        from m_items import Item
+
+        __vsn__ = "1"
+
+        class Shelf(otpy.GenServer):
+            def init(self, arg):
+                return otpy.Ok([Item(1)])
+
+            def handle_call(self, request, from_, state):
+                return otpy.Reply(str(state), state)
+    """)
+    pid = module("m_shelf", shelf).Shelf.start()
+    upgrade.reload_module("m_items", items.replace('"1"', '"2"').replace("n: int", "n: int\n    m: int = 0"))
+    assert otpy.call(pid, "show") == "[Item(n=1, m=0)]"

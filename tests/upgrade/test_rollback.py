@@ -137,3 +137,14 @@ def test_a_class_that_living_processes_need_is_not_taken_away(module: Make) -> N
     with pytest.raises(otpy.IncompatibleUpgrade, match="does not define any more"):
         upgrade.reload_module("m_counter", "import otpy\n")
     assert otpy.call(pid, "n") == ("v1", 1)
+
+
+@inside
+def test_going_back_ends_the_children_that_the_upgrade_added(module: Make) -> None:
+    """A supervisor goes by the init of the version that is gone back to."""
+    top = module("m_tree", TREE_V1).Top.start()
+    upgrade.reload_module("m_tree", TREE_V1.replace('("a", "b")', '("b", "c")'))
+    report = upgrade.rollback_module("m_tree")
+    assert [info.id for info in otpy.supervisor.which_children(top)] == ["b", "a"]
+    assert report.supervisor_changes[0].added == ("a",)
+    assert report.supervisor_changes[0].removed == ("c",)

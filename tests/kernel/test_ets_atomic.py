@@ -1,0 +1,228 @@
+"""Tables: every operation is atomic, and no code of a user runs under a lock."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import otpy
+from otpy import Table
+from otpy.kernel.plane import in_plane
+from tests.kernel.ets_kit import KINDS, Clash, Kind, owner_of
+from tests.support import get, inside, reason_of
+
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+# -- many at once ----------------------------------------------------------------------------------
+
+
+def at_once(*work: Callable[[], object]) -> None:
+    """Run all of *work* on threads, and raise what one of them raises."""
+    errors: list[BaseException] = []
+    start = threading.Barrier(len(work))
+
+    def run(one: Callable[[], object]) -> None:
+        start.wait()
+        try:
+            one()
+        except BaseException as error:  # noqa: BLE001 - raised below
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(one,)) for one in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+@pytest.fixture
+def quick_switches() -> Iterator[None]:
+    """Let the interpreter change threads as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("quick_switches")
+def test_no_count_is_lost() -> None:
+    """Threads and processes count the same key."""
+    with otpy.runtime():
+        table = Table(access="public")
+
+        def count() -> None:
+            for _ in range(500):
+                table.update_counter(Clash("hits"), 1, ("_", 0))
+
+        pids = [otpy.spawn(count) for _ in range(4)]
+        at_once(*[count] * 4)
+        for pid in pids:
+            reason_of(pid)
+        assert table.to_list() == [(Clash("hits"), 8 * 500)]
+
+
+@pytest.mark.usefixtures("quick_switches")
+@kinds
+def test_what_is_inserted_together_is_seen_together(kind: Kind) -> None:
+    """And deleted together: no reader sees a half."""
+    with otpy.runtime():
+        table = Table(kind=kind, access="public")
+        done = threading.Event()
+
+        def write() -> None:
+            for number in range(300):
+                table.insert(*((key, number) for key in range(5)))
+                table.delete_all()
+            done.set()
+
+        def read() -> None:
+            while not done.is_set():
+                rows = table.to_list()
+                assert len(rows) in {0, 5}
+                assert len({row[1] for row in rows}) <= 1
+
+        at_once(write, read, read)
+        assert table.size() == 0
+
+
+@pytest.mark.usefixtures("quick_switches")
+def test_one_of_many_inserts_a_new_row() -> None:
+    """The others are told that it is there; the size stays right."""
+    with otpy.runtime():
+        table = Table(access="public")
+        won: list[int] = []
+
+        def insert(who: int) -> None:
+            won.extend(key for key in range(200) if table.insert_new((key, who), (key + 1000, who)))
+
+        at_once(*(functools.partial(insert, who) for who in range(4)))
+        assert sorted(won) == list(range(200))
+        assert table.size() == len(table.to_list()) == 400
+        assert all(table.lookup_element(key, 1) == table.lookup_element(key + 1000, 1) for key in range(200))
+
+
+@pytest.mark.usefixtures("quick_switches")
+def test_an_ordered_set_is_walked_while_others_change_it() -> None:
+    """Keys that stay are met in their order, whatever comes and goes between them."""
+    with otpy.runtime():
+        table = Table(kind="ordered_set", access="public")
+        table.insert(*((key,) for key in range(0, 100, 2)))
+        done = threading.Event()
+
+        def change() -> None:
+            for number in range(400):
+                table.insert((number % 50 * 2 + 1,))
+                table.delete((number * 7) % 50 * 2 + 1)
+            done.set()
+
+        def walk() -> None:
+            while not done.is_set():
+                met, key = list[int](), table.first()
+                while key is not None:
+                    met.append(key)
+                    key = table.next(key)
+                assert [key for key in met if key % 2 == 0] == list(range(0, 100, 2))
+                assert met == sorted(met)
+
+        at_once(change, walk)
+
+
+class Greedy(Clash):
+    """A key whose `==` changes the table that it is looked up in."""
+
+    def __init__(self, name: str, table: Table) -> None:
+        super().__init__(name)
+        self.table = table
+        self.tries = 3
+
+    def __eq__(self, other: object) -> bool:
+        if self.tries:
+            self.tries -= 1
+            self.table.update_counter("count", 1, ("_", 0))
+        return Clash.__eq__(self, other)
+
+    __hash__ = Clash.__hash__
+
+
+@inside
+def test_a_comparison_may_change_the_table() -> None:
+    """It runs outside every lock, and what it was run for is done anew; nothing is lost."""
+    table = Table()
+    table.insert((Clash("a"), 0))
+    key = Greedy("a", table)
+    assert table.update_counter(key) == 1
+    assert table.lookup("count") == [("count", 3)]
+    assert (table.lookup(Clash("a"))[0][1], table.size()) == (1, 2)
+
+
+class Last:
+    """A value whose finalizer counts in the table that it stood in."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def __del__(self) -> None:
+        if not in_plane():
+            self.table.update_counter("finalized", 1, ("_", 0))
+
+
+@inside
+def test_a_finalizer_of_a_replaced_value_may_change_the_table() -> None:
+    """No lock is held where the last reference goes."""
+    table = Table()
+    table.insert((1, Last(table)), (2, Last(table)), (3, Last(table)))
+    table.insert((1, "replaced"))
+    table.delete(2)
+    table.update_element(3, {1: "replaced"})
+    table.insert((4, Last(table)))
+    kept = table.lookup_element("finalized", 1)
+    assert kept == 3
+    table.delete_all()
+    assert table.to_list() == [("finalized", 1)]
+
+
+@inside
+def test_the_death_of_an_owner_finalizes_its_rows_outside_every_lock() -> None:
+    """They may use otpy; the table is gone by then."""
+    asker = otpy.self_pid()
+
+    class Telling:
+        def __del__(self) -> None:
+            otpy.send(asker, "in a lock" if in_plane() else "finalized")
+
+    pid, _ = owner_of(lambda: _with_row(Telling()))
+    otpy.exit(pid, otpy.Kill())
+    assert get() == "finalized"
+
+
+def _with_row(value: object) -> Table:
+    table = Table()
+    table.insert(("row", value))
+    return table
+
+
+def use(table: Table) -> None:
+    """Use it for ever."""
+    while True:
+        table.update_counter("a", 1, ("a", 0))
+        assert table.lookup("a")
+
+
+@pytest.mark.usefixtures("quick_switches")
+def test_a_table_that_ends_under_its_users_says_so() -> None:
+    """No operation is lost in it silently."""
+    with otpy.runtime():
+        for _ in range(20):
+            pid, table = owner_of(lambda: Table(access="public"))
+
+            def use_until_gone(table: Table = table) -> None:
+                with pytest.raises(otpy.TableGone):
+                    use(table)
+
+            at_once(use_until_gone, use_until_gone, functools.partial(otpy.exit, pid, otpy.Kill()))

@@ -1,0 +1,91 @@
+"""Processes that are started while an upgrade is under way: afterwards all run one version."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import otpy
+from otpy import upgrade
+from otpy.upgrade import transaction
+from tests.support import DEADLINE, eventually
+from tests.upgrade.conftest import Make
+from tests.upgrade.sources import BROKEN, V1, V2
+
+
+@contextmanager
+def in_thread(work: Callable[[], object]) -> Generator[None]:
+    """Have *work* done on a thread until the block ends."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+
+
+def _slowly(text: str) -> str:
+    return text.replace("        match old_vsn:", "        otpy.sleep(0.2)\n        match old_vsn:")
+
+
+@pytest.mark.parametrize("held", ["old", "new"])
+@pytest.mark.parametrize(("text", "expected"), [(V2, ("v2", 5)), (BROKEN, ("v1", 5))])
+def test_a_process_started_after_the_installation(
+    otp_runtime: object, module: Make, text: str, expected: tuple[str, int], held: str
+) -> None:
+    """Whichever class its starter still holds, it begins when it is clear which version stays, and as that."""
+    counter = module("m_counter", V1)
+    old = counter.Counter
+    old.start(0)
+
+    def reload() -> None:
+        try:
+            upgrade.reload_module("m_counter", _slowly(text))
+        except otpy.MigrationFailed:
+            assert text is BROKEN
+
+    with in_thread(reload):
+        eventually(lambda: counter.Counter is not old)
+        pid = (old if held == "old" else counter.Counter).start(5)
+    assert otpy.call(pid, "n") == expected
+    assert otpy.sys.get_status(pid)["behaviour"] is sys.modules["m_counter"].Counter
+
+
+def test_a_process_started_while_the_set_is_looked_up(
+    otp_runtime: object, module: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not in the table yet when that is read, so its starter has to know of the upgrade."""
+    counter = module("m_counter", V1)
+    counter.Counter.start(0)
+    started: list[otpy.Pid] = []
+    starters: list[threading.Thread] = []
+    look = transaction.processes_of
+
+    def look_and_start(*args: Any) -> Any:
+        found = look(*args)
+        before = len(otpy.processes())
+        starters.append(threading.Thread(target=lambda: started.append(counter.Counter.start(7))))
+        starters[0].start()
+        eventually(lambda: len(otpy.processes()) > before)
+        return found
+
+    monkeypatch.setattr(transaction, "processes_of", look_and_start)
+    upgrade.reload_module("m_counter", V2)
+    starters[0].join(DEADLINE)
+    assert otpy.call(started[0], "n") == ("v2", 7)
+
+
+def test_who_holds_the_class_of_before_starts_the_new_one(otp_runtime: object, module: Make) -> None:
+    """A class that an upgrade has replaced is started as what it is now, also two versions later."""
+    old = module("m_counter", V1).Counter
+    upgrade.reload_module("m_counter", V2)
+    upgrade.reload_module("m_counter", V2.replace('("v2",', '("v3",').replace('__vsn__ = "2"', '__vsn__ = "3"'))
+    assert otpy.call(old.start(1), "n") == ("v3", 1)
+    upgrade.rollback_module("m_counter", "1")
+    assert otpy.call(old.start(1), "n") == ("v1", 1)
