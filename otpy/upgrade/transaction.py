@@ -221,7 +221,7 @@ class Transaction:
             for changed_class in shapes:
                 if changed_class.startswith(same):
                     msg = (
-                        f"{changed_class}, in the state of {conversion.process!r}, has another shape, but the __vsn__ of "
+                        f"{changed_class}, in the state of {conversion.process!r}, has a new shape, but the __vsn__ of "
                         f"its module is as before; give it a new one ({'; '.join(conversion.report.lines())})"
                     )
                     raise IncompatibleUpgrade(msg)
