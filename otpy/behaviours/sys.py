@@ -28,7 +28,6 @@ from otpy.behaviours.gen_server import (
 )
 from otpy.behaviours.gen_server import carry_out as _carry_out
 from otpy.behaviours.gen_server import carry_out_async as _carry_out_async
-from otpy.behaviours.migrations import copy_state
 from otpy.behaviours.results import Ok
 from otpy.behaviours.vsn import code_change, vsn_of
 from otpy.errors import CallbackFailed, ChangeCodeFailed
@@ -162,7 +161,8 @@ def change_code(
     """Run the suspended *server*'s `code_change(old_vsn, state, extra)` with the class that *module* holds now.
 
     Raises ChangeCodeFailed if the server is not suspended or its code_change fails; it keeps its old state and class
-    then, and stays suspended. This is OTP's primitive; `otpy.upgrade` does the whole of an upgrade.
+    then, and stays suspended. This is OTP's primitive, and code_change gets the
+    state itself: what it changes in place stays changed. `otpy.upgrade` does the whole of an upgrade, on copies.
     """
 
     def change(process: Process) -> Any:
@@ -176,12 +176,12 @@ def change_code(
 
 def _convert(process: Process, module: str, old_vsn: Any, extra: Any) -> None:
     with _code_of(process, module) as actor:
-        process.state = _changed(code_change(actor, old_vsn, _copied(process), extra))
+        process.state = _changed(code_change(actor, old_vsn, process.state, extra))
 
 
 async def _convert_async(process: Process, module: str, old_vsn: Any, extra: Any) -> None:
     with _code_of(process, module) as actor:
-        result = code_change(actor, old_vsn, _copied(process), extra)
+        result = code_change(actor, old_vsn, process.state, extra)
         process.state = _changed(await result if inspect.isawaitable(result) else result)
 
 
@@ -202,12 +202,6 @@ def _code_of(process: Process, module: str) -> Generator[Behaviour[Any]]:
         reason = error.reason if isinstance(error, ExitProcess) else Crash(error)
         raise ChangeCodeFailed(("EXIT", reason)) from error
     process.vsn = vsn_of(type(actor))
-
-
-def _copied(process: Process) -> Any:
-    """Return what code_change may do with as it likes. That of supervisors is otpy's own, and makes a new state."""
-    own = process.actor.supervises or type(process.actor).code_change is Behaviour.code_change
-    return process.state if own else copy_state(process.state).value
 
 
 def _changed(result: Any) -> Any:

@@ -168,6 +168,9 @@ class Suspension:
             else:
                 runner.slice(process)
             return
+        before = self.members.get(process)
+        if self.ended != FOREVER and process.gate is self:  # `_release` has not come to it yet
+            process.gate = before
         process.bar = process.gate
         process.scheduled = False
         if self.ended != FOREVER:  # `_release` may have found it claimed, and left it alone

@@ -26,7 +26,7 @@ def commit(conversions: Sequence[Conversion], new_vsn: Callable[[type, Any], Any
         if kind is not type(actor):
             become(actor, kind)
         if isinstance(actor, Actor):
-            actor.__dict__.update(conversion.state)
+            conversion.actor.__dict__.update(conversion.state)
         elif process.exit_reason is None:
             process.state = conversion.state
         process.vsn = new_vsn(kind, process.vsn)

@@ -12,7 +12,7 @@ import pytest
 
 import otpy
 from otpy import upgrade
-from otpy.upgrade import transaction
+from otpy.upgrade import affected, transaction
 from tests.support import DEADLINE, eventually
 from tests.upgrade.conftest import Make
 from tests.upgrade.sources import BROKEN, V1, V2
@@ -65,7 +65,7 @@ def test_a_process_started_while_the_set_is_looked_up(
     counter.Counter.start(0)
     started: list[otpy.Pid] = []
     starters: list[threading.Thread] = []
-    look = transaction.processes_of
+    look = affected.processes_of
 
     def look_and_start(*args: Any) -> Any:
         found = look(*args)
