@@ -137,12 +137,12 @@ def ask(server: Process, request: Any, timeout: float | None, kind: type[Call] =
     runner = me.runner
     assert runner is not None
     call = kind(me, request, server, me)
-    me.wait_on = server
-    me.parked = runner.stand()
     if timeout is not None:
-        deadline = me.deadline = me.runtime.clock.now() + timeout
+        deadline = me.deadline = _deadline(me, timeout)
         if me.timer_at > deadline:
             me.runtime.timers.arm(me, deadline)
+    me.wait_on = server
+    me.parked = runner.stand()
     deliver(server, call)
     if server.exit_reason is not None:
         call.refuse()
@@ -162,6 +162,15 @@ def ask(server: Process, request: Any, timeout: float | None, kind: type[Call] =
     if type(answer) is Failed:
         raise answer.error
     return answer
+
+
+def _deadline(me: Process, timeout: float) -> float:
+    """Return the moment at which *timeout* is over; refuse what is no number before anything has been sent."""
+    try:
+        return me.runtime.clock.now() + timeout
+    except TypeError:
+        msg = f"timeout is {timeout!r}; give seconds, or None to wait for ever"
+        raise TypeError(msg) from None
 
 
 def wait_on(call: Call, me: Process, timeout: float | None) -> None:
@@ -207,9 +216,9 @@ def wait_for_answer(call: Call, timeout: float | None) -> Any:
     if call.waiter is not me:
         msg = f"{me!r} waits for a request that another process sent"
         raise CallError(msg, call.server, call.request)
-    me.wait_on = call.server
     if timeout is not None:
-        me.deadline = me.runtime.clock.now() + timeout
+        me.deadline = _deadline(me, timeout)
+    me.wait_on = call.server
     try:
         wait_on(call, me, timeout)
     except CallTimeout:

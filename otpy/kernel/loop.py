@@ -74,13 +74,15 @@ class LoopThread:
             if task is not None and task is not asyncio.current_task(self.loop):
                 task.cancel()
             return
-        if process.bar is None:
-            process.bar = RUNNING
-            process.bar = process.gate  # a suspension may have come in between; see suspension.py
-        if process.bar is None:
+        if process.bar is not None:
+            process.bar.admit(self._runner, process)
+            return
+        process.bar = RUNNING  # claimed, before the look at the gate; see suspension.py
+        gate = process.gate
+        if gate is None:
             self.begin(process)
         else:
-            process.bar.admit(self._runner, process)
+            gate.admit(self._runner, process)
 
     def begin(self, process: Process) -> None:
         """Begin a slice of *process*."""
@@ -109,6 +111,8 @@ class LoopThread:
         boot, process.boot = process.boot, None
         if boot is not None:
             await _done(boot(process))
+            if process.gate is not None:  # held by a suspension: the boot, or its job, was all
+                return
         elif not process.mailbox and process.deadline != FOREVER and process.deadline <= self.runtime.clock.now():
             process.deadline = FOREVER
             await _done(process.handle(process, TIMEOUT))

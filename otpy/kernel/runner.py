@@ -83,10 +83,10 @@ class Runner:
         here.process = None
         if process.fenced:
             _obey(process)
-        process.bar = process.gate  # the four lines of leave_slice, where most processes leave
-        process.scheduled = False
+        process.bar = process.gate
+        process.scheduled = False  # from here on others may run it: nothing of it is set any more
         if process.mailbox or process.fenced:
-            leave_slice(process)
+            _look_again(process)
 
     def _begin(self, process: Process) -> None:
         """Run what comes before messages: an order to die, the boot, or a deadline that has passed."""
@@ -140,6 +140,10 @@ def leave_slice(process: Process) -> None:
     """Give *process* free again, and have it run once more if something has come meanwhile."""
     process.bar = process.gate  # a suspension that sets the gate between the two sees for itself that this has left
     process.scheduled = False
+    _look_again(process)
+
+
+def _look_again(process: Process) -> None:
     if process.exit_reason is not None:
         process.scheduled = True  # nobody submits the dead
     elif process.mailbox:

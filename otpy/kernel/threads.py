@@ -95,13 +95,15 @@ class OwnThread(ThreadRunner):
         while process.exit_reason is None:
             self.bell.acquire()
             self.attention = False
-            if process.bar is None:
-                process.bar = RUNNING
-                process.bar = process.gate  # a suspension may have come in between; see suspension.py
-            if process.bar is None:
+            if process.bar is not None:
+                process.bar.admit(self, process)
+                continue
+            process.bar = RUNNING  # claimed, before the look at the gate; see suspension.py
+            gate = process.gate
+            if gate is None:
                 self.slice(process)
             else:
-                process.bar.admit(self, process)
+                gate.admit(self, process)
         self.process = None
 
 

@@ -10,7 +10,7 @@ import pytest
 import otpy
 from otpy.errors import BadReason, CallError, CallingSelf, CallTimeout
 from tests.behaviours.server_kit import KINDS, OnLoop, Scripted, add, answer, look, on_call, on_message, state_of
-from tests.support import DEADLINE, down, eventually, get, inside, reason_of
+from tests.support import DEADLINE, Echo, down, eventually, get, inside, reason_of
 
 kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -274,3 +274,12 @@ def test_a_blocking_call_inside_the_event_loop_is_refused_with_advice() -> None:
     with pytest.raises(otpy.ServerExited) as error:
         otpy.call(OnLoop.start(1), on_call(lambda _, state: otpy.Reply(otpy.call(other, look), state)))
     assert "acall" in str(error.value.reason.error)
+
+
+@inside
+def test_a_timeout_that_is_no_number_is_refused_and_nothing_was_sent() -> None:
+    """The caller can call again."""
+    pid = Echo.start()
+    with pytest.raises(TypeError, match="give seconds, or None"):
+        otpy.call(pid, 1, timeout="5")  # type: ignore[call-overload]
+    assert otpy.call(pid, 2) == 2

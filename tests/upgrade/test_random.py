@@ -33,7 +33,7 @@ LEVELS: Final = 3
 WIDTH: Final = 4
 VICTIMS: Final = 3
 PATIENCE: Final = 60.0
-KINDS: Final = ("scheduler", "scheduler", "thread")
+KINDS: Final = ("scheduler", "scheduler", "thread", "asyncio")
 
 TEXT: Final = source("""
     import random
