@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from otpy.behaviours.children_state import Children, Row, has_child
+from otpy.behaviours.children_state import Row, children_of, has_child
 from otpy.kernel.pid import Pid
 from otpy.kernel.primitives import Dest, process_info, resolve
 from otpy.kernel.process import Process
@@ -119,12 +119,6 @@ def _supervised(process: Process) -> bool:
     return has_child(parent, process)
 
 
-def _rows(process: Process) -> list[Row]:
-    """Return the children of a supervisor, oldest first; nobody's for any other process."""
-    state = process.state
-    return state.rows() if isinstance(state, Children) else []
-
-
 def _node(process: Process, ident: Any) -> Node:
     info = process_info(process)
     if info is None:
@@ -137,7 +131,7 @@ def _node(process: Process, ident: Any) -> Node:
         status=info.status,
         message_queue_len=info.message_queue_len,
         vsn=info.vsn,
-        children=tuple(_child(row) for row in _rows(process)),
+        children=tuple(_child(row) for row in children_of(process)),
     )
 
 
