@@ -34,11 +34,19 @@ OtpyError
 └── UpgradeError                  the upgrade did not happen; nothing has changed
     ├── CompilationFailed         a source does not compile
     ├── LoadFailed                a new module body raised
+    ├── UnsafeCode(findings)      the policy forbids what a source does
+    ├── PlanRefused(limits)       the policy forbids what a plan would do
+    ├── MissingDependency         something that is gone, or was never there, is still used
+    ├── CircularDependency        an order was asked for that a ring does not have
+    ├── StalePlan                 what runs is no longer what the plan was made for
     ├── UpgradeInProgress, UpgradeFromWithin, NoSuchVersion
     ├── IncompatibleUpgrade       what runs cannot go over to the new version
     ├── SuspendTimeout            a process did not come to rest
     ├── ReloadTimeout             the whole took too long
-    └── MigrationFailed           a state could not be converted
+    ├── MigrationFailed           a state could not be converted
+    ├── RehearsalFailed           it went wrong on copies: nothing live was touched
+    ├── CheckFailed               a behaviour's check_upgrade said no
+    └── StoreError                what has to outlive the node cannot be kept
 ```
 
 An error carries its facts as attributes, joins Python's own where there is one, and says what to do next.
@@ -46,6 +54,7 @@ An error carries its facts as attributes, joins Python's own where there is one,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -394,6 +403,50 @@ class LoadFailed(UpgradeError):
         self.error = error
 
 
+class UnsafeCode(UpgradeError):
+    """The safety policy forbids what the new sources do; *findings* has all places, each with line and advice."""
+
+    def __init__(self, findings: Sequence[Any]) -> None:
+        super().__init__("the safety policy forbids this:\n" + "\n".join(f"  {finding}" for finding in findings))
+        self.findings = tuple(findings)
+
+
+class PlanRefused(UpgradeError):
+    """The safety policy forbids what the plan would do; *limits* says each limit and what passes it."""
+
+    def __init__(self, limits: Sequence[Any]) -> None:
+        super().__init__("the safety policy refuses this plan:\n" + "\n".join(f"  {limit}" for limit in limits))
+        self.limits = tuple(limits)
+
+
+class MissingDependency(UpgradeError):
+    """*module* still uses *name*, which the new version does not define, or imports what does not exist."""
+
+    def __init__(self, module: str, name: str, message: str | None = None) -> None:
+        gone = f"{module} uses {name}, which is not there in the new version; keep it or change both"
+        super().__init__(message or gone)
+        self.module = module
+        self.name = name
+
+
+class CircularDependency(UpgradeError):
+    """The modules of *cycle* depend on each other in a ring, so that none of them can come first."""
+
+    def __init__(self, cycle: Sequence[str], message: str | None = None) -> None:
+        ring = " → ".join([*cycle, *cycle[:1]])
+        super().__init__(message or f"{ring} depend on each other in a ring; give them together, as one unit")
+        self.cycle = tuple(cycle)
+
+
+class StalePlan(UpgradeError):
+    """What runs is no longer what the plan was made for: *differences* says what has changed since."""
+
+    def __init__(self, differences: Sequence[str]) -> None:
+        since = "\n".join(f"  {difference}" for difference in differences)
+        super().__init__(f"the plan is stale, make it anew; since it was made:\n{since}")
+        self.differences = tuple(differences)
+
+
 class NoSuchVersion(UpgradeError):
     """The module has no such version."""
 
@@ -437,6 +490,27 @@ class MigrationFailed(UpgradeError):
         super().__init__(message)
         self.pid = pid
         self.reason = reason
+
+
+class RehearsalFailed(UpgradeError):
+    """The rehearsal went wrong, on copies; *report* tells of every state that was tried."""
+
+    def __init__(self, message: str, problems: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class CheckFailed(UpgradeError):
+    """The `check_upgrade` of *pid* said no to its converted state: *reason*."""
+
+    def __init__(self, pid: Any, reason: Any) -> None:
+        super().__init__(f"{pid!r}: check_upgrade refused the converted state: {reason!r}")
+        self.pid = pid
+        self.reason = reason
+
+
+class StoreError(UpgradeError):
+    """The store of upgrades cannot be read or written; the message says which file or server, and what to do."""
 
 
 class IncompatibleUpgrade(UpgradeError):

@@ -24,8 +24,8 @@ compile() {
         --output-file "$output" "$@"
 }
 
-compile "$together" --upgrade pyproject.toml --group dev --group bench --group lock
+compile "$together" --upgrade pyproject.toml --group dev --group bench --group postgres --group lock
 compile requirements/base.txt --upgrade --constraint "$together" pyproject.toml --group build
-for group in test dev bench lock; do
+for group in test dev bench postgres lock; do
     compile "requirements/$group.txt" --upgrade --constraint "$together" --group "$group"
 done

@@ -1,0 +1,1 @@
+"""What changed, and whom does it touch? Pure: sources and a snapshot of the processes go in, values come out."""

@@ -1,0 +1,1 @@
+"""What shall we do? Pure: a plan is a value that is printed, compared, kept and edited."""

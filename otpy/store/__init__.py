@@ -1,0 +1,1 @@
+"""What must outlive the node: versions, plans, history, snapshots and events of upgrades, in a database."""
