@@ -4,6 +4,8 @@ A syntax tree goes in, a tuple of `Definition` values comes out. Two kinds of na
 
 - `uses`: names that are looked up *when the statement runs* (decorators, bases, defaults, class bodies, right-hand
   sides). If one of them changes, the statement has to run again.
+- `reads`: those of them that are called or looked into. `table = [f]` only passes `f` on, and need not run when the
+  body of `f` was edited; `n = f()` does.
 - `mentions`: all names in it, function bodies included. They are looked up again at each call, so a change of one of
   them matters only to a statement that calls this definition while the module is loaded (`N = make()`).
 
@@ -38,6 +40,10 @@ class Definition:
     kind: Kind
     binds: tuple[str, ...]
     uses: frozenset[str]
+    reads: frozenset[str]
+    """Those of `uses` that are called or looked into, so that an edit of what they stand for matters too."""
+    dotted: frozenset[str]
+    """Attributes that are looked up when it runs, such as `shop.RATE`."""
     mentions: frozenset[str]
     own: str
     """Hash of the statement itself, without positions and docstrings."""
@@ -48,6 +54,8 @@ class Definition:
     nodes: tuple[ast.stmt, ...] = field(repr=False, compare=False)
     triggers: frozenset[str] = frozenset()
     """Names whose change means that this statement has to run again."""
+    called: frozenset[str] = frozenset()
+    """`reads`, and for an assignment what the functions and classes among them mention in turn."""
     fingerprint: str = ""
     """Hash of the statement and of all that its triggers stand for, followed to the end."""
 
@@ -123,6 +131,8 @@ def define(node: ast.stmt, *, lazy: bool) -> Definition:
         kind=kind,
         binds=binds,
         uses=frozenset(names.uses),
+        reads=frozenset(names.reads),
+        dotted=frozenset(names.dotted),
         mentions=frozenset(names.uses | names.mentions),
         own=own,
         docs=docs,
@@ -147,6 +157,8 @@ def define_annotations(annotated: Sequence[ast.AnnAssign], *, lazy: bool) -> Def
         kind="annotations",
         binds=ANNOTATION_NAMES,
         uses=frozenset(names.uses),
+        reads=frozenset(names.reads),
+        dotted=frozenset(names.dotted),
         mentions=frozenset(names.uses | names.mentions),
         own=own,
         docs=docs,
@@ -194,26 +206,25 @@ def _with_unique_names(found: Iterable[Definition]) -> list[Definition]:
 
 def _with_fingerprints(found: Sequence[Definition]) -> tuple[Definition, ...]:
     table = binders(found)
-    triggered = [replace(definition, triggers=triggers(definition, table)) for definition in found]
+    triggered = [with_triggers(definition, table) for definition in found]
     flow = reaching(triggered)
     return tuple(replace(d, fingerprint=fingerprint(index, triggered, flow)) for index, d in enumerate(triggered))
 
 
-def triggers(definition: Definition, table: Mapping[str, Sequence[Definition]]) -> frozenset[str]:
-    """What makes *definition* run again. A value may come out of calls, so for it bodies count too."""
-    names = set(definition.uses)
-    if definition.kind == "statement":
-        # It may leave a name as it was: `if …: x = 1`.
-        names.update(definition.binds)
+def with_triggers(definition: Definition, table: Mapping[str, Sequence[Definition]]) -> Definition:
+    """Note what makes *definition* run again. A value may come out of calls, so for it bodies count too."""
+    called = set(definition.reads)
     if definition.kind == "assignment":
-        todo = list(names)
+        todo = list(called)
         while todo:
             for used in table.get(todo.pop(), ()):
                 if used.kind in ("function", "class"):
-                    more = used.mentions - names
-                    names |= more
+                    more = used.mentions - called
+                    called |= more
                     todo += more
-    return frozenset(names)
+    # A statement may leave a name as it was: `if …: x = 1`.
+    own = definition.binds if definition.kind == "statement" else ()
+    return replace(definition, called=frozenset(called), triggers=definition.uses.union(called, own))
 
 
 def reaching(found: Sequence[Definition]) -> list[dict[str, int | None]]:

@@ -15,6 +15,10 @@ class Names(ast.NodeVisitor):
     def __init__(self, *, lazy_annotations: bool) -> None:
         self.binds: dict[str, None] = {}
         self.uses: set[str] = set()
+        self.reads: set[str] = set()
+        """Those of `uses` that are looked into or called; the others are only passed on: `table = [f]`, a base."""
+        self.dotted: set[str] = set()
+        """`a.b.c`, for attributes that are looked up while the statement runs."""
         self.mentions: set[str] = set()
         self.lazy_annotations = lazy_annotations
         self.in_class = 0
@@ -27,8 +31,34 @@ class Names(ast.NodeVisitor):
         """A plain name."""
         if isinstance(node.ctx, ast.Load):
             self.uses.add(node.id)
+            self.reads.add(node.id)
         else:
             self._bind(node.id)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        """`a.b.c` looks into `a`."""
+        self.dotted.update(_chain(node))
+        self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """`x = y` passes `y` on."""
+        for target in node.targets:
+            self.visit(target)
+        self._pass_on(node.value)
+
+    def _pass_on(self, node: ast.expr) -> None:
+        """What stands in *node* by itself, or in a display of a container, is used but not looked into."""
+        match node:
+            case ast.Name():
+                self.uses.add(node.id)
+            case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
+                for part in parts:
+                    self._pass_on(part)
+            case ast.Dict(keys=keys, values=values):
+                for part in [*filter(None, keys), *values]:
+                    self._pass_on(part)
+            case _:
+                self.visit(node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """`x += 1` looks `x` up too."""
@@ -74,13 +104,15 @@ class Names(ast.NodeVisitor):
         self.visit(node.target)
         self._annotation(node.annotation)
         if node.value is not None:
-            self.visit(node.value)
+            self._pass_on(node.value)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         """The body runs at once, in a scope of its own."""
         self._bind(node.name)
-        for part in [*node.decorator_list, *node.bases, *node.keywords]:
+        for part in [*node.decorator_list, *node.keywords]:
             self.visit(part)
+        for base in node.bases:
+            self._pass_on(base)
         self.in_class += 1
         for statement in node.body:
             self.visit(statement)
@@ -122,6 +154,8 @@ class Names(ast.NodeVisitor):
             inner.visit(part)
         own = {name.id for g in generators for name in ast.walk(g.target) if isinstance(name, ast.Name)}
         self.uses |= inner.uses - own
+        self.reads |= inner.reads - own
+        self.dotted |= inner.dotted
         self.mentions |= inner.mentions
         for name in inner.binds:
             if name not in own:
@@ -138,7 +172,7 @@ class Names(ast.NodeVisitor):
 
     def _arguments(self, args: ast.arguments) -> None:
         for default in [*args.defaults, *(d for d in args.kw_defaults if d is not None)]:
-            self.visit(default)
+            self._pass_on(default)
         every = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
         for argument in every:
             if argument is not None and argument.annotation is not None:
@@ -152,4 +186,18 @@ class Names(ast.NodeVisitor):
 
     def _mention(self, nodes: Iterable[ast.AST]) -> None:
         for root in nodes:
-            self.mentions.update(n.id for n in ast.walk(root) if isinstance(n, ast.Name))
+            for node in ast.walk(root):
+                if isinstance(node, ast.Name):
+                    self.mentions.add(node.id)
+                elif isinstance(node, ast.Attribute):
+                    self.mentions.update(_chain(node))
+
+
+def _chain(node: ast.Attribute) -> list[str]:
+    """`a.b.c` as text, if nothing but names is in it."""
+    parts = [node.attr]
+    inner = node.value
+    while isinstance(inner, ast.Attribute):
+        parts.append(inner.attr)
+        inner = inner.value
+    return [".".join([inner.id, *reversed(parts)])] if isinstance(inner, ast.Name) else []
