@@ -15,13 +15,13 @@ def from_imports(tree: ast.AST, package: str) -> Iterator[tuple[str, ast.alias]]
     if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
         return
     if isinstance(tree, ast.ImportFrom):
-        module = _absolute(tree, package)
+        module = absolute(tree, package)
         yield from ((module, alias) for alias in tree.names)
     for child in ast.iter_child_nodes(tree):
         yield from from_imports(child, package)
 
 
-def _absolute(node: ast.ImportFrom, package: str) -> str:
+def absolute(node: ast.ImportFrom, package: str) -> str:
     """The full name of the module that a `from` import names; empty if it leads out of the package."""
     if not node.level:
         return node.module or ""
