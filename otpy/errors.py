@@ -45,6 +45,7 @@ OtpyError
     ├── ReloadTimeout             the whole took too long
     ├── MigrationFailed           a state could not be converted
     ├── RehearsalFailed           it went wrong on copies: nothing live was touched
+    ├── EffectRefused(what)       code that is only rehearsed asked for something to be done
     ├── CheckFailed               a behaviour's check_upgrade said no
     └── StoreError                what has to outlive the node cannot be kept
 ```
@@ -498,6 +499,18 @@ class RehearsalFailed(UpgradeError):
     def __init__(self, message: str, problems: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+
+
+class EffectRefused(UpgradeError):
+    """Code that is only rehearsed asked otpy for something to be done: *what*, at *place* ("file:line in function")."""
+
+    def __init__(self, what: str, place: str, why: str = "is an effect") -> None:
+        super().__init__(
+            f"{what}, at {place}, {why}: this code is only rehearsed. An import, an init of a supervisor and a "
+            "code_change have to do without; start it in handle_continue, or have a child do it"
+        )
+        self.what = what
+        self.place = place
 
 
 class CheckFailed(UpgradeError):

@@ -19,7 +19,7 @@ from otpy.errors import CallError, ServerExited
 from otpy.kernel.calls import Call, Cast, Failed, SystemCall
 from otpy.kernel.carriers import FunctionProcess, ProcessActor, ThreadOutside
 from otpy.kernel.futures import ActorFuture
-from otpy.kernel.here import current
+from otpy.kernel.here import current, here
 from otpy.kernel.messages import StopServer
 from otpy.kernel.process import AWAITED, Process, deliver
 from otpy.kernel.reasons import Normal, Reason, Shutdown
@@ -34,6 +34,9 @@ ActorStop: Final = _ActorStop
 
 def take_envelope(process: Process, envelope: Envelope[Any]) -> None:
     """Deliver what a reference has sent to *process*."""
+    me = here.process
+    if me is not None and me.fenced:
+        current()
     actor, future = process.actor, envelope.reply_to
     if isinstance(future, ActorFuture):
         future.asked = process

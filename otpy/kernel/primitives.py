@@ -322,6 +322,7 @@ def register(name: str, pid: Pid) -> None:
     if not isinstance(name, str) or not name:
         msg = f"a name is a non-empty str, not {name!r}"
         raise TypeError(msg)
+    current()
     process = _process(pid)
     signals.register(process, name)
     if process.exit_reason is not None:
@@ -330,6 +331,7 @@ def register(name: str, pid: Pid) -> None:
 
 def unregister(name: str) -> None:
     """Take the name away from its owner. Raises NoProcess if nobody has it."""
+    current()
     signals.unregister(resolve(name), name)
 
 

@@ -258,6 +258,8 @@ def runtime(
     if here.resident is not None:
         msg = "a runtime is started by a thread of your own, not inside a process; there, use start or spawn"
         raise BlockingRefused(msg)
+    if here.process is not None and here.process.fenced:
+        current()
     made = Runtime(clock=clock, debug=debug, shutdown_timeout=shutdown_timeout)
     outer = here.process, here.ward  # who this thread is in the runtime around this one
     here.process = here.ward = None
