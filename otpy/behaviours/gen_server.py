@@ -35,7 +35,7 @@ from otpy.errors import (
     StartTimeout,
     UndefinedCallback,
 )
-from otpy.kernel import signals
+from otpy.kernel import newborn, signals
 from otpy.kernel.actors import ProcessActor
 from otpy.kernel.calls import PENDING, Call, Cast, Failed, From, SystemCall, pause, wait_for_answer, wait_on
 from otpy.kernel.clock import FOREVER
@@ -43,7 +43,7 @@ from otpy.kernel.here import leave, waiting
 from otpy.kernel.messages import Exit, StopServer
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import demonitor
-from otpy.kernel.process import RUNNING, Process, Unwound
+from otpy.kernel.process import Process, Unwound
 from otpy.kernel.reasons import Kill, Normal, Reason, is_abnormal, reason_of
 from otpy.kernel.reports import report_crash
 from otpy.kernel.signals import end
@@ -265,10 +265,7 @@ def start(
 def _launch(process: Process, me: Process, *, at_once: bool) -> None:
     """Let *process* live; *at_once*, if it can be, on the stack of *me*, who would wait for it anyway."""
     runtime = me.runtime
-    process.bar = RUNNING  # claimed until it is launched: see suspension.py, also for the order of what follows
-    table.add(process)
-    if runtime.suspension is not None:
-        runtime.suspension.newborn(process)
+    newborn.enter(process)
     runner = me.runner
     if at_once and process.gate is None and type(runner) is Worker and runner.can_inline():
         runtime.launch_inside(process, me, runner)
@@ -316,17 +313,6 @@ def _started(me: Process, process: Process, acknowledged: Call, timeout: float |
     return process
 
 
-SUCCESSOR = "_successor"
-"""The attribute of a class that an upgrade has replaced: the new one."""
-
-
-def _renew(process: Process) -> None:
-    """Have *process*, which is about to begin, run what its class is by now."""
-    actor = process.actor
-    while (new := vars(type(actor)).get(SUCCESSOR)) is not None:
-        object.__setattr__(actor, "__class__", new)  # past the refusal to set attributes
-
-
 def _kill(process: Process, me: Process) -> None:
     """Kill *process* and wait until it is dead: its name is free then."""
     gone = pause(me)
@@ -337,7 +323,7 @@ def _kill(process: Process, me: Process) -> None:
 
 
 def _boot(process: Process, arg: Any, acknowledged: Call) -> None:
-    _renew(process)
+    newborn.renew(process)
     try:
         result = process.actor._init(arg)  # noqa: SLF001 - the hook of its own behaviour
     except BaseException as error:  # noqa: BLE001 - whatever leaves init is why the start failed
@@ -346,7 +332,7 @@ def _boot(process: Process, arg: Any, acknowledged: Call) -> None:
 
 
 async def _boot_async(process: Process, arg: Any, acknowledged: Call) -> None:
-    _renew(process)
+    newborn.renew(process)
     try:
         result = await _settled(process.actor._init(arg))  # noqa: SLF001 - the hook of its own behaviour
     except BaseException as error:  # noqa: BLE001 - whatever leaves init is why the start failed

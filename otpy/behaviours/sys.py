@@ -103,7 +103,9 @@ def _choose_handle(process: Process) -> None:
 
 
 def _plain(process: Process) -> Handle:
-    return handle_async if _awaits(process) else handle
+    plain = handle_async if _awaits(process) else handle
+    reloads = process.runtime.reloads
+    return plain if reloads is None else reloads.counted(plain)
 
 
 def _awaits(process: Process) -> bool:

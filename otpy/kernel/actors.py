@@ -19,7 +19,7 @@ from greenlet import GreenletExit
 from pykka import ActorRegistry, Future
 
 from otpy.errors import AlreadyRegistered, AlreadyStarted, InitStopped, NotRunning, ServerExited, SystemRequestError
-from otpy.kernel import events, plain_futures, signals
+from otpy.kernel import events, newborn, plain_futures, signals
 from otpy.kernel.calls import Call, Cast, Failed, SystemCall, wait_for_answer
 from otpy.kernel.carriers import FunctionProcess, ProcessActor, ThreadOutside
 from otpy.kernel.envelopes import ActorStop, CallParcel, Parcel, take_envelope
@@ -150,6 +150,8 @@ class Actor(pykka.Actor):
         process = self._process
         process.boot = _boot
         process.starter = current()
+        newborn.enter(process)
+        process.bar = process.gate
         try:
             process.runtime.launch(process)
         except NotRunning:
@@ -277,6 +279,7 @@ def _claim(process: Process, name: str) -> None:
 
 
 def _boot(process: Process) -> None:
+    newborn.renew(process)
     process.actor._process_boot(process)
 
 

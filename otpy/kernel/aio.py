@@ -177,7 +177,7 @@ async def _answered(call: Call, waiter: FutureWaiter, seconds: float | None) -> 
         suspension = runtime.suspension
         extra = 0.0
         if suspension is not None and suspension is not made_good and call.answer is PENDING:
-            if suspension.holds(call.server):
+            if suspension.delays(call.server):
                 extra = _LOOK_SECONDS
             else:
                 made_good = suspension

@@ -18,6 +18,7 @@ class Here(threading.local):
 
     process: Process | None = None
     resident: Any = None  # the runtime thread's own pseudo-process, where code runs outside every process
+    helps = False  # it runs functions given to `blocking`
     on_loop = False  # the runtime's event loop runs on this thread
     ward: Any = None  # ends a foreign thread's process with the thread
 
@@ -69,6 +70,12 @@ def leave(process: Process) -> NoReturn:
 def waiting() -> Process:
     """Return the running process, which is about to wait; refuse where nothing may wait."""
     process = current()
+    if here.helps and process is here.resident:
+        msg = (
+            "a function given to otpy.blocking runs on a helper thread, and that is no process: it may send, but not "
+            "wait for anybody; call before or after it, or give the class runs_on = 'thread' and need no blocking"
+        )
+        raise BlockingRefused(msg)
     if process.parked is not None or in_plane() or process is here.resident:
         msg = "a finalizer, weakref callback or signal handler may not wait: send a message instead of calling"
         raise BlockingRefused(msg)

@@ -76,8 +76,9 @@ class Rehearsal:
 def rehearsing(*, allow: Collection[str] = ()) -> Generator[Rehearsal]:
     """Have effects on otpy from the block, in this thread, raise EffectRefused. Yields what notes them.
 
-    *allow* names functions that are carried out nevertheless (see Effect.name). One of those that waits needs a thread of its own, or one
-    that otpy did not make: in a process on the scheduler it is refused, as others run there meanwhile.
+    *allow* names functions that are carried out nevertheless (see Effect.name). One of those that waits needs a thread
+    of its own, or one that otpy did not make: in a process on the scheduler it is refused, as others run there
+    meanwhile.
     """
     made = Rehearsal(allow)
     acting = here.process

@@ -26,6 +26,7 @@ from otpy.kernel.here import current, here, set_adopter
 from otpy.kernel.loop import LoopThread
 from otpy.kernel.process import SINK, Executor, Process, Unwound
 from otpy.kernel.reasons import ExitProcess, Kill, Killed, Normal, Reason, Shutdown
+from otpy.kernel.reloading import Reloads
 from otpy.kernel.scheduler import Scheduler
 from otpy.kernel.table import table
 from otpy.kernel.threads import ForeignThread, OwnThread, Pool, Ward
@@ -52,7 +53,12 @@ class Runtime:
     """Everything that lives and dies with one scheduler."""
 
     def __init__(
-        self, *, clock: Clock | None = None, debug: bool = False, shutdown_timeout: float = _STOP_SECONDS
+        self,
+        *,
+        clock: Clock | None = None,
+        debug: bool = False,
+        shutdown_timeout: float = _STOP_SECONDS,
+        reload_every: int | None = None,
     ) -> None:
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.shutdown_timeout = shutdown_timeout
@@ -71,6 +77,7 @@ class Runtime:
         self._loop_lock = threading.RLock()
         self._foreign: set[Process] = set()
         self.take_envelope = take_envelope
+        self.reloads = None if reload_every is None else Reloads(self, reload_every)
         self.scheduler.start()
 
     # -- processes
@@ -111,6 +118,8 @@ class Runtime:
 
     def _enter(self, process: Process) -> None:
         """Enter *process* into the table. By its name or its link somebody may have ended it already."""
+        if self.reloads is not None:
+            process.handle = self.reloads.counted(process.handle)
         table.add(process)
         if process.exit_reason is not None:
             table.discard(process)
@@ -153,6 +162,8 @@ class Runtime:
         """Stop every root process in reverse start order, then what is left, then the threads."""
         if self.stopped:
             return
+        if self.reloads is not None:
+            self.reloads.stop()
         try:
             me = current()
         except ExitProcess:  # the process of this thread has been ended; it is a new one from now on
@@ -222,9 +233,16 @@ class Runtime:
 
 
 def _answered(call: Call, timeout: float) -> bool:
+    """Wait for an answer *timeout* seconds: of the runtime, and of the machine where the former may stand still."""
+    late = Failed(TimeoutError())
+    alarm = threading.Timer(timeout, call.put, (late,))
+    alarm.daemon = True
+    if not isinstance(call.server.runtime.clock, SystemClock):
+        alarm.start()
     with contextlib.suppress(Exception):
         wait_for_answer(call, timeout)
-    return call.answer is not PENDING
+    alarm.cancel()
+    return call.answer is not PENDING and call.answer is not late
 
 
 # -- the current runtime ---------------------------------------------------------------------------
@@ -248,19 +266,25 @@ def current_runtime() -> Runtime:
 
 @contextlib.contextmanager
 def runtime(
-    *, clock: Clock | None = None, debug: bool = False, shutdown_timeout: float = _STOP_SECONDS
+    *,
+    clock: Clock | None = None,
+    debug: bool = False,
+    shutdown_timeout: float = _STOP_SECONDS,
+    reload_every: int | None = None,
 ) -> Generator[Runtime]:
     """Run the block in a runtime of its own, and stop every root process of it, youngest first, at the end.
 
     *clock* replaces the machine's clock in tests. *debug* changes threads between messages, so that code which counts
     on its thread fails at once. *shutdown_timeout* is the seconds a root gets to end before it is killed.
+    *reload_every* has every so many handled messages followed by a reload of all behaviours from the same source,
+    which must change nothing: a test of the upgrades, and of code that has to live through them.
     """
     if here.resident is not None:
         msg = "a runtime is started by a thread of your own, not inside a process; there, use start or spawn"
         raise BlockingRefused(msg)
     if here.process is not None and here.process.fenced:
         current()
-    made = Runtime(clock=clock, debug=debug, shutdown_timeout=shutdown_timeout)
+    made = Runtime(clock=clock, debug=debug, shutdown_timeout=shutdown_timeout, reload_every=reload_every)
     outer = here.process, here.ward  # who this thread is in the runtime around this one
     here.process = here.ward = None
     with _start_lock:

@@ -210,6 +210,10 @@ class Suspension:
         """Whether *process* is held now."""
         return self.ended == FOREVER and process in self.members
 
+    def delays(self, server: Process) -> bool:
+        """Whether *server* is held now, or waits for one that is."""
+        return self.ended == FOREVER and self._leads_here(server)
+
     def _between_slices(self, operation: Callable[[], None]) -> None:
         self.runtime.scheduler.between_slices(operation)
 
@@ -303,7 +307,7 @@ class Suspension:
 
         The caller is woken at the end.
         """
-        if self.ended != FOREVER or not self._leads_here(server):
+        if not self.delays(server):
             return False
         self._thaw.append(caller)
         return self.ended == FOREVER  # else it has ended meanwhile, and perhaps nobody wakes the caller

@@ -170,7 +170,9 @@ class Pool:
                 context.run(runner.slice, work)
                 work.context = context
             else:
+                here.helps = True
                 work()
+                here.helps = False
             self._idle.release()
 
     def _next(self) -> Process | Callable[[], None] | None:

@@ -6,11 +6,15 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
-from otpy.behaviours.gen_server import SUCCESSOR, Behaviour
+from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.migrations import Migration
 from otpy.code.journal import Journal
 from otpy.errors import IncompatibleUpgrade
 from otpy.kernel.actors import Actor
+from otpy.kernel.newborn import SUCCESSOR
 from otpy.kernel.process import Process
+
+_BEGINNING = (Behaviour, Actor)
 
 Classes = Mapping[type, type | None]
 
@@ -53,7 +57,7 @@ def _family(kind: type) -> str:
 def supersede(classes: Classes, journal: Journal) -> None:
     """Have processes that are started with an old class begin as the new one; and the reverse, if it is taken back."""
     for old, new in classes.items():
-        if new is not None and issubclass(old, Behaviour) and issubclass(new, Behaviour):
+        if new is not None and issubclass(old, _BEGINNING) and issubclass(new, _BEGINNING):
             journal.write(f"successor of {old.__qualname__}", partial(_take_back, old, new))
             type.__setattr__(old, SUCCESSOR, new)
 
@@ -80,6 +84,25 @@ def _give_bases(derived: type, bases: tuple[type, ...], journal: Journal) -> Non
     except TypeError as error:
         msg = f"{_name(derived)} cannot take new bases while it lives: {error}"
         raise IncompatibleUpgrade(msg) from error
+
+
+def begin_as(actor: Actor, classes: Classes, migration: Migration, journal: Journal) -> None:
+    """Have *actor*, which is held before its on_start, begin as what its class is now.
+
+    It was made by the old class, so what its `__init__` has set is brought along. Raises MigrationFailed.
+    """
+    kind = type(actor)
+    before = dict(vars(actor))
+    own = {name: value for name, value in before.items() if not name.startswith(("actor_", "_actor_"))}
+    after = migration.migrate(own).value
+    journal.write(f"an actor of {kind.__qualname__}", partial(_begin_as, actor, kind, before))
+    _begin_as(actor, classes.get(kind) or kind, {**before, **after})
+
+
+def _begin_as(actor: Actor, kind: type, attributes: Mapping[str, Any]) -> None:
+    become(actor, kind)
+    vars(actor).clear()
+    vars(actor).update(attributes)
 
 
 def become(actor: Any, new: type) -> None:

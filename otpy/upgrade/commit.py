@@ -13,7 +13,7 @@ from otpy.behaviours.migrations import Migration
 from otpy.code.journal import Journal
 from otpy.kernel.actors import Actor
 from otpy.kernel.process import Process
-from otpy.upgrade.classes import Classes, become
+from otpy.upgrade.classes import Classes, become, begin_as
 from otpy.upgrade.conversion import Conversion
 from otpy.upgrade.mailboxes import convert_mailbox
 
@@ -63,6 +63,4 @@ def commit_messages(processes: Iterable[Process], classes: Classes, journal: Jou
         if (process.mailbox or process.held) and process.exit_reason is None:
             convert_mailbox(process, migration, journal)
         if process.boot is not None and isinstance(actor, Actor):
-            kind = type(actor)
-            journal.write("class", partial(become, actor, kind))
-            become(actor, classes.get(kind) or kind)
+            begin_as(actor, classes, migration, journal)

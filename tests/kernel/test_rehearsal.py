@@ -196,9 +196,8 @@ def test_a_runtime_of_its_own_is_no_way_out(otp_runtime: object) -> None:
 @inside
 def test_an_effect_that_the_code_swallows_is_noted_all_the_same() -> None:
     """Else a careless `except Exception` would pass the rehearsal."""
-    with rehearsing() as rehearsal:
-        with contextlib.suppress(Exception):
-            otpy.send("nobody", 1)
+    with rehearsing() as rehearsal, contextlib.suppress(Exception):
+        otpy.send("nobody", 1)
     assert [effect.what for effect in rehearsal.refused] == ["send('nobody', 1)"]
 
 

@@ -10,7 +10,7 @@ import pytest
 import otpy
 from otpy.errors import BlockingRefused, NotRunning
 from otpy.kernel.table import table
-from tests.support import DEADLINE, Echo, ThreadEcho, down, eventually, get, idle_process, reason_of
+from tests.support import DEADLINE, Echo, HandClock, ThreadEcho, down, eventually, get, idle_process, reason_of
 
 
 class Witness(otpy.GenServer[Any]):
@@ -267,3 +267,23 @@ def test_main_is_a_process_like_every_other() -> None:
         return get()
 
     assert otpy.run(main) == "hello"
+
+
+class Sleeper(otpy.GenServer[None]):
+    """Takes its time to end, by a clock that does not move."""
+
+    def init(self, arg: object) -> otpy.Ok[None]:
+        """Be told to end."""
+        otpy.trap_exit(True)
+        return otpy.Ok(None)
+
+    def terminate(self, reason: object, state: None) -> None:
+        """Sleep."""
+        otpy.sleep(1)
+
+
+def test_a_clock_that_stands_still_does_not_keep_a_runtime_from_its_end() -> None:
+    """Who does not end in time is killed, and that time is the machine's."""
+    with otpy.runtime(clock=HandClock(), shutdown_timeout=0.05):
+        pid = Sleeper.start()
+    assert not otpy.is_alive(pid)

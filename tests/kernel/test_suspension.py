@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -112,3 +113,33 @@ def test_a_held_process_can_be_killed() -> None:
         otpy.exit(pid, otpy.Kill())
         with pytest.raises(otpy.ServerExited):
             otpy.wait_response(request, timeout=DEADLINE)
+
+
+class Relay(otpy.GenServer[Any]):
+    """Asks the server that it was given, on the event loop."""
+
+    runs_on = "asyncio"
+
+    def init(self, arg: Any) -> Any:
+        """Keep whom to ask."""
+        return otpy.Ok(arg)
+
+    async def handle_call(self, request: Any, from_: otpy.From, state: Any) -> Any:
+        """Pass the request on."""
+        return otpy.Reply(await otpy.acall(state, request, timeout=DEADLINE), state)
+
+
+@inside
+def test_the_clock_of_who_awaits_a_server_that_waits_for_a_held_one_stands_still() -> None:
+    """The way to the held one may be long, and the upgrade does not know it."""
+    held_one = Echo.start()
+    relay = Relay.start(held_one)
+
+    async def ask() -> Any:
+        return await otpy.acall(relay, "frozen", timeout=0.02)
+
+    with held([held_one]):
+        asked = otpy.send_request(Echo.start(), lambda: otpy.blocking(lambda: asyncio.run(ask())))
+        otpy.sleep(0.2)
+        assert otpy.check_response(asked) is None
+    assert otpy.wait_response(asked, timeout=DEADLINE) == "frozen"

@@ -224,8 +224,10 @@ def test_blocking_in_a_thread_just_calls() -> None:
 @inside
 def test_waiting_inside_blocking_code_is_refused() -> None:
     """It is no process there; the message of the error is all that a user has."""
-    with pytest.raises(BlockingRefused):
+    with pytest.raises(BlockingRefused, match="a function given to"):
         otpy.blocking(otpy.receive)
+    otpy.blocking(otpy.send, otpy.self_pid(), "sent")
+    assert get() == "sent"
 
 
 @inside

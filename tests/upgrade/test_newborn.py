@@ -15,7 +15,7 @@ from otpy import upgrade
 from otpy.upgrade import affected, transaction
 from tests.support import DEADLINE, eventually
 from tests.upgrade.conftest import Make
-from tests.upgrade.sources import BROKEN, V1, V2
+from tests.upgrade.sources import BROKEN, V1, V2, source
 
 
 @contextmanager
@@ -79,6 +79,78 @@ def test_a_process_started_while_the_set_is_looked_up(
     upgrade.reload_module("m_counter", V2)
     starters[0].join(DEADLINE)
     assert otpy.call(started[0], "n") == ("v2", 7)
+
+
+ACTOR = source("""
+    import otpy
+
+    __vsn__ = "1"
+
+    class Worker(otpy.Actor):
+        def __init__(self, arg):
+            super().__init__()
+            self.arg = arg
+            self.began = None
+
+        def on_start(self):
+            self.began = "v1"
+
+        def on_receive(self, message):
+            return self.began, "v1", self.arg
+
+    class Slow(otpy.GenServer):
+        def init(self, arg):
+            return otpy.Ok(arg)
+
+        def code_change(self, old_vsn, state, extra):
+            ENTERED.set()
+            GO_ON.wait(20)
+            if state == "refuses":
+                raise ValueError("no")
+            return otpy.Ok(state)
+
+    import threading
+    ENTERED, GO_ON = threading.Event(), threading.Event()
+""")
+
+
+@pytest.mark.parametrize("held", ["old", "new"])
+@pytest.mark.parametrize("how", ["start", "start_link"])
+@pytest.mark.parametrize("state", ["agrees", "refuses"])
+def test_an_actor_started_while_its_class_is_upgraded(
+    otp_runtime: object, module: Make, state: str, how: str, held: str
+) -> None:
+    """Its on_start is of the class that stays, like all of it."""
+    made = module("m_actor", ACTOR)
+    old, events = made.Worker, (made.ENTERED, made.GO_ON)
+    made.Slow.start(state)
+    new = ACTOR.replace('"v1"', '"v2"').replace('__vsn__ = "1"', '__vsn__ = "2"')
+    refs: list[Any] = []
+
+    def reload() -> None:
+        try:
+            upgrade.reload_module("m_actor", new, code_change_timeout=20)
+        except otpy.MigrationFailed:
+            assert state == "refuses"
+
+    with in_thread(reload):
+        eventually(lambda: events[0].is_set() or made.ENTERED.is_set())
+        start = getattr(old if held == "old" else made.Worker, how)
+        with in_thread(lambda: refs.append(start(5))):
+            eventually(lambda: any(_runs(pid, "Worker", "suspended") for pid in otpy.processes()))
+            for event in (events[1], made.GO_ON):
+                event.set()
+    ref = refs[0] if how == "start" else refs[0].ref
+    expected = "v2" if state == "agrees" else "v1"
+    assert ref.ask("what are you?") == (expected, expected, 5)
+    assert ref.actor_class is made.Worker
+    ref.stop()
+
+
+def _runs(pid: otpy.Pid, behaviour: str, status: str) -> bool:
+    info = otpy.process_info(pid)
+    kind = None if info is None else info.current_behaviour
+    return info is not None and kind is not None and (kind.__name__, info.status) == (behaviour, status)
 
 
 def test_who_holds_the_class_of_before_starts_the_new_one(otp_runtime: object, module: Make) -> None:
