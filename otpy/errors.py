@@ -39,14 +39,16 @@ OtpyError
     ├── MissingDependency         something that is gone, or was never there, is still used
     ├── CircularDependency        an order was asked for that a ring does not have
     ├── StalePlan                 what runs is no longer what the plan was made for
+    ├── BadPlan                   ValueError: a plan, or instructions for one, make no sense
     ├── UpgradeInProgress, UpgradeFromWithin, NoSuchVersion
     ├── IncompatibleUpgrade       what runs cannot go over to the new version
     ├── SuspendTimeout            a process did not come to rest
     ├── ReloadTimeout             the whole took too long
     ├── MigrationFailed           a state could not be converted
-    ├── RehearsalFailed           it went wrong on copies: nothing live was touched
+    │   └── RehearsalFailed       not even its copy, so nobody was paused for it
     ├── EffectRefused(what)       code that is only rehearsed asked for something to be done
     ├── CheckFailed               a behaviour's check_upgrade said no
+    ├── CanaryFailed              the first processes on the new version did badly
     └── StoreError                what has to outlive the node cannot be kept
 ```
 
@@ -439,6 +441,14 @@ class CircularDependency(UpgradeError):
         self.cycle = tuple(cycle)
 
 
+class BadPlan(UpgradeError, ValueError):
+    """A plan, or instructions for one, make no sense; *problems* has each place with what is wrong there."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
 class StalePlan(UpgradeError):
     """What runs is no longer what the plan was made for: *differences* says what has changed since."""
 
@@ -493,14 +503,6 @@ class MigrationFailed(UpgradeError):
         self.reason = reason
 
 
-class RehearsalFailed(UpgradeError):
-    """The rehearsal went wrong, on copies; *report* tells of every state that was tried."""
-
-    def __init__(self, message: str, problems: Sequence[Any] = ()) -> None:
-        super().__init__(message)
-        self.problems = tuple(problems)
-
-
 class EffectRefused(UpgradeError):
     """Code that is only rehearsed asked otpy for something to be done: *what*, at *place* ("file:line in function")."""
 
@@ -522,8 +524,24 @@ class CheckFailed(UpgradeError):
         self.reason = reason
 
 
+class CanaryFailed(UpgradeError):
+    """The processes that went ahead did badly: *why*; they have gone back."""
+
+    def __init__(self, why: str, canaries: int) -> None:
+        super().__init__(f"the {canaries} processes that went ahead did badly, and have gone back: {why}")
+        self.why = why
+
+
 class StoreError(UpgradeError):
     """The store of upgrades cannot be read or written; the message says which file or server, and what to do."""
+
+
+class RehearsalFailed(MigrationFailed):
+    """The rehearsal went wrong, on copies: nobody was paused. *problems* are all that were found, as text."""
+
+    def __init__(self, message: str, problems: Sequence[str] = (), pid: Any = None, reason: Any = None) -> None:
+        super().__init__(message, pid, reason)
+        self.problems = tuple(problems)
 
 
 class IncompatibleUpgrade(UpgradeError):
