@@ -19,7 +19,7 @@ from otpy.errors import NoProcess, TableDenied, TableExists, TableGone
 from otpy.kernel import ets_changes as changes
 from otpy.kernel import ets_patterns, signals
 from otpy.kernel.ets_reading import Kind, Reader, Snapshot
-from otpy.kernel.ets_rows import Draft, Index, Row, Store
+from otpy.kernel.ets_rows import Draft, Index, Remake, Row, Store
 from otpy.kernel.here import current
 from otpy.kernel.pid import Pid, next_number
 from otpy.kernel.plane import plane
@@ -60,8 +60,9 @@ class Table(Reader):
     its owner alone changes it; a `public` one everybody changes, a `private` one nobody else reads. It ends with its
     owner, unless *heir* (a pid, or a pid and some data) lives: that one gets it, and `Transfer(table, from_pid, data)`.
 
-    Every operation is atomic: others see all of it or nothing. Rows go in and out by reference, like messages, and an
-    upgrade leaves them as they are. A table with a *name* is found with `Table.whereis(name)`.
+    Every operation is atomic: others see all of it or nothing. Rows go in and out by reference, like messages; an
+    upgrade of the owner brings them to its new classes, as it does with messages that wait. A table with a *name* is
+    found with `Table.whereis(name)`.
 
     Source: OTP ets.erl: new/2.
     """
@@ -219,6 +220,17 @@ class Table(Reader):
         data, self._heir, self._heir_data = self._heir_data, None, None
         order, self._order = self._order, None
         return self._store.close(), order, data
+
+    def replace_rows(self, change: Callable[[Row], Row]) -> None:
+        """Put `change(row)` in the place of every row, all at once. For upgrades, when what rows hold gets new classes.
+
+        *change* may be called again for a row, if somebody changes the table meanwhile. Raises KeysCollide, and leaves
+        the table as it is, if two keys of a table that has one row of each are equal afterwards.
+        """
+        while (draft := Remake(self._store, self.keypos, unique=self.kind != "bag")).is_of_living:
+            draft.change(change)
+            if draft.put_in_place():
+                return
 
     # -- who may do what
 

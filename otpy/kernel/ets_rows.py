@@ -13,6 +13,8 @@ that no other thread, no collector and no signal handler runs there. Readers see
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import is_
 from typing import Any, TypeAlias, final
 
 from otpy.kernel.plane import plane
@@ -137,4 +139,59 @@ class Draft:
             store.size += self._growth
             store.shape += self._shape_changes
             store.version = version + 1
+        return True
+
+
+class KeysCollide(Exception):
+    """Two keys that were different are equal now."""
+
+
+@final
+class Remake:
+    """Another store in the making: every row is exchanged for what a function makes of it."""
+
+    def __init__(self, store: Store, keypos: int, *, unique: bool) -> None:
+        self._store = store
+        self._version = store.version  # before the index, as in a Draft
+        self._index = store.index
+        self._keypos = keypos
+        self._unique = unique
+        self._made: Index | None = None
+
+    @property
+    def is_of_living(self) -> bool:
+        """Whether the table exists."""
+        return self._index is not None
+
+    def change(self, change: Callable[[Row], Row]) -> None:
+        """Make what is to be put in place. Raises KeysCollide."""
+        old = [row for bucket in list((self._index or {}).values()) for _, rows in bucket for row in rows]
+        new = [change(row) for row in old]
+        if all(map(is_, old, new)):
+            self._made = None
+            return
+        self._made = {}
+        for row in new:
+            self._add(row)
+
+    def _add(self, row: Row) -> None:
+        assert self._made is not None
+        key = row[self._keypos]
+        bucket = self._made.get(hash(key), ())
+        same = rows_in(bucket, key)
+        if same and self._unique:
+            raise KeysCollide(key)
+        others = tuple(each for each in bucket if each[1] is not same)
+        self._made[hash(key)] = (*others, (key, (*same, row)))
+
+    def put_in_place(self) -> bool:
+        """Exchange the rows, all at once; False if the store has changed since this began."""
+        made, store, version = self._made, self._store, self._version
+        with plane:
+            if store.version != version:
+                return False
+            if made is not None and store.index is not None:
+                store.index = made
+                store.shape += 1
+                store.version = version + 1
         return True

@@ -93,6 +93,10 @@ class LoopThread:
             process.context.run(_enter, process)
         self._tasks[process] = self.loop.create_task(self._slice(process), context=process.context)
 
+    def task_of(self, process: Process) -> asyncio.Task[None] | None:
+        """Return the task that runs a slice of *process*, if one does."""
+        return self._tasks.get(process)
+
     async def _slice(self, process: Process) -> None:
         slice_task.set(asyncio.current_task())
         try:

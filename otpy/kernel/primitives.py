@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, final
 
 import msgspec
 
@@ -25,6 +25,9 @@ from otpy.kernel.process import AWAITED, Process, deliver
 from otpy.kernel.reasons import NoProc, Reason, check_reason
 from otpy.kernel.runtime import current_runtime, spawn_process
 from otpy.kernel.timers import TimerRef
+
+if TYPE_CHECKING:
+    from otpy.kernel.runtime import Runtime
 
 T = TypeVar("T")
 
@@ -353,15 +356,32 @@ def send_after(dest: Dest, msg: Any, seconds: float) -> TimerRef:
     if not isinstance(dest, (Process, str)) and not hasattr(dest, "whereis"):
         resolve(dest)
     made = current().runtime
+    return made.timers.after(seconds, Sending(made, dest, msg))
 
-    def fire() -> None:
-        target: Any = made.names.get(dest) if isinstance(dest, str) else dest
-        if not isinstance(target, Process | None):
-            target = target.whereis()
-        if isinstance(target, Process):
-            deliver(target, msg)
 
-    return made.timers.after(seconds, fire)
+@final
+class Sending:
+    """A message that a timer sends. An upgrade may put another message in its place until then."""
+
+    __slots__ = ("_runtime", "dest", "message")
+
+    def __init__(self, runtime: Runtime, dest: Dest, message: Any) -> None:
+        self._runtime = runtime
+        self.dest = dest
+        self.message = message
+
+    def __call__(self) -> None:
+        """Send it."""
+        target = self.target()
+        if target is not None:
+            deliver(target, self.message)
+
+    def target(self) -> Process | None:
+        """Return who would get it now; None if the name belongs to nobody."""
+        found: Any = self._runtime.names.get(self.dest) if isinstance(self.dest, str) else self.dest
+        if not isinstance(found, Process | None):
+            found = found.whereis()
+        return found if isinstance(found, Process) else None
 
 
 def cancel_timer(ref: TimerRef) -> float | None:

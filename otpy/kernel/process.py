@@ -128,6 +128,7 @@ class Process(Pid):
     __slots__ = (
         "actor",
         "actor_ref",
+        "argument",
         "bar",
         "belongings",
         "boot",
@@ -173,6 +174,7 @@ class Process(Pid):
         self.actor: Any = actor
         self.actor_ref: ActorRef[Any] | None = None
         self.state: Any = None
+        self.argument: Any = None  # what its `init` was given, for an upgrade that makes states anew
         self.mailbox: deque[Any] | None = None  # made at the first message: most processes are idle
         self.scheduled = False
         self.boot: Callable[[Process], None] | None = None  # runs before the first message

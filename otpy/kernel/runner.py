@@ -36,6 +36,9 @@ class Runner:
 
     __slots__ = ("attention", "current", "ident", "runtime", "slices")
 
+    may_be_interrupted = True
+    """Whether the code of the dead may be ended here from outside: it stands on a thread of otpy's."""
+
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.current: Process | None = None  # set while code of a process runs here; the monitor looks at it
@@ -58,6 +61,10 @@ class Runner:
     def resume(self, process: Process) -> None:
         """Let *process*, which waits on this runner, go on. Called by the holder of the token."""
         raise NotImplementedError
+
+    def turn(self, process: Process) -> None:
+        """As `slice`, with the context variables of *process*, for a gate that lets it in."""
+        self.slice(process)
 
     def slice(self, process: Process) -> None:
         """Run *process* until its mailbox is empty, its time is up, or somebody asks for attention."""

@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from otpy.kernel import events
+from otpy.kernel import events, interrupts
 from otpy.kernel.actors import FunctionProcess
 from otpy.kernel.process import Process
 from otpy.kernel.signals import end
@@ -33,6 +33,7 @@ from otpy.kernel.timers import Timers
 from otpy.kernel.worker import Worker
 
 if TYPE_CHECKING:
+    from otpy.kernel.runner import Runner
     from otpy.kernel.runtime import Runtime
 
 log = logging.getLogger("otpy.scheduler")
@@ -41,6 +42,9 @@ TICK_SECONDS = 0.005
 _LATE_SECONDS = 2 * TICK_SECONDS
 _IDLE_TICKS = 200  # after a second without work the monitor sleeps too
 _GRACE_TICKS = 2
+_ZOMBIE_TICKS = 10
+_LATEST_TICKS = 40
+_CLEANUP_TICKS = 200
 _SWITCH_SECONDS = 0.0005
 
 
@@ -64,6 +68,7 @@ class Scheduler:
         self._stopped = False
         self._switch_interval: float | None = None
         self._doomed: deque[tuple[Process, int]] = deque()
+        self._zombies: dict[Process, _Zombie] = {}  # dead, and their code computes on
         self._ticks = 0
         self._monitor_bell = threading.Lock()
         self._monitor_bell.acquire()
@@ -207,7 +212,7 @@ class Scheduler:
             if slices != seen or process is None:
                 idle_ticks = idle_ticks + 1 if slices == seen else 0
                 seen, strikes, on_time = slices, 0, 0
-                if idle_ticks > _IDLE_TICKS and self.sleeping and not self._doomed:
+                if idle_ticks > _IDLE_TICKS and self.sleeping and not self._doomed and not self._zombies:
                     self._sleep_until_work()
                     idle_ticks = 0
                 continue
@@ -281,6 +286,23 @@ class Scheduler:
             process, _ = self._doomed.popleft()
             if process.exit_reason is None:
                 end(process, process.dying)
+            runner = process.runner
+            if runner is not None and runner.current is process and runner.may_be_interrupted:
+                self._zombies[process] = _Zombie(runner, self._ticks)
+        if self._zombies:
+            for process, zombie in tuple(self._zombies.items()):
+                if not self._lay_to_rest(process, zombie):
+                    del self._zombies[process]
+                    interrupts.forget(process)
+
+    def _lay_to_rest(self, process: Process, zombie: _Zombie) -> bool:
+        """Try to end the code of the dead *process*, ever more rarely; False if it has ended."""
+        runner = zombie.runner
+        if runner.current is not process:
+            return False
+        if zombie.due <= self._ticks and runner is not self.holder and sys.gettrace() is None:
+            zombie.put_off(struck=interrupts.interrupt(runner, process))
+        return True
 
     # -- the end
 
@@ -309,6 +331,22 @@ class Scheduler:
         self.ready.clear()
         for worker in self._workers:
             worker.attention = True
+
+
+class _Zombie:
+    """A process that is dead, whose code still runs on *runner*."""
+
+    __slots__ = ("_pause", "due", "runner")
+
+    def __init__(self, runner: Runner, now: int) -> None:
+        self.runner = runner
+        self.due = now + _ZOMBIE_TICKS  # most leave by themselves
+        self._pause = 1
+
+    def put_off(self, *, struck: bool) -> None:
+        """Let it clean up before it is *struck* again; else let ever longer pass, as it may wait for long."""
+        self.due += _CLEANUP_TICKS if struck else self._pause
+        self._pause = min(2 * self._pause, _LATEST_TICKS)
 
 
 def _announce(process: Process, where: str, promoted: object) -> None:

@@ -45,9 +45,11 @@ if TYPE_CHECKING:
 
 Job: TypeAlias = Callable[[Process], Any]
 Report: TypeAlias = Callable[[Process, Any], None]
-Levels: TypeAlias = Sequence[Iterable[Process]]
+Levels: TypeAlias = Iterable[Iterable[Process]]
 
 _LOOK_SECONDS = 0.0005
+_LOOK_AT_JOBS_SECONDS = 0.02
+_VAIN_LOOKS = 3
 _HOPS = 1000
 _OTPY = str(Path(__file__).parents[1])
 
@@ -74,7 +76,8 @@ class Suspension:
         self._active: set[Process] = set()
         self._draining = False
         self._thaw: list[Process] = []  # callers whose time stands still
-        self._jobs: dict[Process, _RunningJob] = {}
+        self._jobs: dict[Process, _Jobs] = {}  # that have not begun
+        self._running: dict[Process, _Jobs] = {}
         self._let_in: set[Process] = set()  # started by a job, for the upgrade: they run as they like
 
     # -- for the coordinator
@@ -82,7 +85,8 @@ class Suspension:
     def suspend(self, find: Callable[[], Levels], timeout: float) -> None:
         """Bring all whom *find* returns to rest, level by level, within *timeout* seconds in all.
 
-        *find* is called when everybody who starts a process knows of the suspension, so that nobody is missed.
+        *find* is called when everybody who starts a process knows of the suspension, so that nobody is missed; it is
+        asked for a level when the one before is at rest.
         Raises SuspendTimeout, naming the process that does not come to rest and where it stands; then all run again.
         """
         me = waiting()
@@ -102,8 +106,9 @@ class Suspension:
         """Run `job(process)` inside each of the held *processes*, where it always runs; return what came of each.
 
         A job may return a coroutine if the process is on the event loop. What it raises is returned as Failed(error);
-        so is the end of a process, as ServerExited. When none has ended for *timeout* seconds, or it is *until*, what
-        is left is PENDING; of that, nothing begins any more.
+        so is the end of a process, as ServerExited. When none has ended for *timeout* seconds, or it is *until*, or all
+        that are left wait for processes that are held (see `waits_for`), what is left is PENDING; of that, nothing
+        begins any more.
         """
         done = pause(waiting())
         outcomes: dict[Process, Any] = dict.fromkeys(processes, PENDING)
@@ -115,15 +120,37 @@ class Suspension:
             if not left:
                 done.put(None)
 
-        self._between_slices(lambda: self._start_jobs(processes, job, report))
-        before = -1
-        while left and len(left) != before:
-            before = len(left)
-            with contextlib.suppress(CallTimeout):
-                wait_for_answer(done, max(min(timeout, until - self.runtime.clock.now()), 0.0))
+        jobs = _Jobs(self._running, job, report)
+        self._between_slices(lambda: self._start_jobs(processes, jobs))
+        self._wait_for_jobs(done, left, timeout, until)
         if left:
-            self._between_slices(self._jobs.clear)
-        return [outcomes[process] for process in processes]
+            self._between_slices(self._forget_jobs)
+        return list(outcomes.values())
+
+    def _wait_for_jobs(self, done: Call, left: deque[Process], timeout: float, until: float) -> None:
+        now = self.runtime.clock.now
+        before, moment, vain = -1, FOREVER, 0
+        while left and vain < _VAIN_LOOKS and not (len(left) == before and now() >= moment):
+            if len(left) != before:
+                before, moment, vain = len(left), min(now() + timeout, until), 0
+            else:
+                vain = vain + 1 if self._in_vain() else 0
+            with contextlib.suppress(CallTimeout):
+                wait_for_answer(done, max(min(moment - now(), _LOOK_AT_JOBS_SECONDS), 0.0))
+
+    def _in_vain(self) -> bool:
+        """Whether all jobs that have not ended wait for processes that are held, so that nobody will answer them."""
+        begun = tuple(self._running)
+        return bool(begun) and not self._jobs and all(self.waits_for(process) is not None for process in begun)
+
+    def waits_for(self, process: Process) -> Process | None:
+        """Return the held process that *process*, in a job or let in by one, waits for, directly or through others."""
+        target = process.wait_on
+        for _ in range(_HOPS):
+            if target is None or (target in self.members and target not in self._running):
+                break
+            target = target.wait_on
+        return target if target in self.members else None
 
     def resume(self) -> None:
         """Let all members go on with what has come meanwhile. Returns when they may.
@@ -138,6 +165,17 @@ class Suspension:
         if me is not None and not me.fenced:
             wait_for_answer(done, None)
 
+    def hold_here(self, process: Process) -> None:
+        """Count *process*, which runs now and works for an upgrade, as held: the time of its callers stands still."""
+        self.members[process] = process.gate
+        self.began = self.runtime.clock.now()
+        self.runtime.suspension = self
+
+    def release_here(self) -> None:
+        """End what `hold_here` has begun; a second time does nothing."""
+        if self.ended == FOREVER:
+            self._release(pause(self.runtime.system))
+
     def newborn(self, process: Process) -> None:
         """Take in a process that is about to be launched, if it is of an affected behaviour.
 
@@ -147,7 +185,7 @@ class Suspension:
         if self.ended != FOREVER or not self.concerns(type(process.actor)):
             return
         starter = process.starter
-        if starter in self._jobs or starter in self._let_in:
+        if starter in self._running or starter in self._let_in:
             self._let_in.add(process)
             return
         self.members[process] = None
@@ -166,7 +204,7 @@ class Suspension:
             if before is not None:
                 before.admit(runner, process)
             else:
-                runner.slice(process)
+                runner.turn(process)
             return
         before = self.members.get(process)
         if self.ended != FOREVER and process.gate is self:  # `_release` has not come to it yet
@@ -177,11 +215,15 @@ class Suspension:
             _go_on(process)
 
     def _takes_job(self, process: Process) -> bool:
-        job = self._jobs.get(process)
-        if job is None or job.started:
+        """Give *process* its job, if it has one. It is among the running ones before it leaves those that wait."""
+        jobs = self._jobs.get(process)
+        if jobs is None:
             return False
-        job.started = True
-        process.boot = job.begin
+        self._running[process] = jobs
+        if self._jobs.pop(process, None) is None:  # it has died in between
+            self._running.pop(process, None)
+            return False
+        process.boot = jobs.begin
         return True
 
     def _takes_part(self, process: Process) -> bool:
@@ -194,17 +236,22 @@ class Suspension:
 
     def buried(self, process: Process) -> None:
         """See Gate.buried."""
-        job = self._jobs.get(process)
-        if job is not None:
-            job.finish(process, Failed(ServerExited(process.exit_reason, process)))
+        jobs = self._jobs.pop(process, None) or self._running.pop(process, None)
+        if jobs is not None:
+            jobs.report(process, Failed(ServerExited(process.exit_reason, process)))
 
-    def _start_jobs(self, processes: Sequence[Process], do: Job, report: Report) -> None:
+    def _start_jobs(self, processes: Sequence[Process], jobs: _Jobs) -> None:
+        waiting = self._jobs
         for process in processes:
-            job = self._jobs[process] = _RunningJob(self._jobs, do, report)
-            if process.exit_reason is not None:
-                job.finish(process, Failed(ServerExited(process.exit_reason, process)))
+            waiting[process] = jobs
+            if process.exit_reason is not None:  # looked at last: who dies from now on is told to `buried`
+                self.buried(process)
             else:
                 process.executor.submit(process)
+
+    def _forget_jobs(self) -> None:
+        self._jobs.clear()
+        self._running.clear()
 
     def holds(self, process: Process) -> bool:
         """Whether *process* is held now."""
@@ -285,18 +332,21 @@ class Suspension:
     def _release(self, done: Call) -> None:
         self.ended = self.runtime.clock.now()
         self._draining = False
-        for process, gate in tuple(self.members.items()):
-            process.gate = gate
+        for process in list(self.members):
+            gate = process.gate = self.members[process]
             if process.bar is self:
                 process.bar = gate
             if process.bar is RUNNING or process.exit_reason is not None:
                 continue
-            if not _go_on(process) and process.idle_after is not None and not process.suspended:
+            if process.mailbox or process.boot is not None:
+                _go_on(process)
+            elif process.idle_after is not None and not process.suspended:
                 # Its time begins anew, as after sys.resume.
                 self.runtime.timers.arm(process, self.ended + process.idle_after)
         for caller in self._thaw:
             caller.executor.submit(caller)
-        for nobodys in (self._thaw, self._active, self._jobs, self._let_in):
+        self._forget_jobs()
+        for nobodys in (self._thaw, self._active, self._let_in):
             nobodys.clear()
         done.put(None)
 
@@ -330,26 +380,23 @@ def _has_work(process: Process) -> bool:
     return bool(process.mailbox) or process.boot is not None
 
 
-def _go_on(process: Process) -> bool:
-    """Have *process*, which is not held any more, run if it has something to do; whether it has."""
-    if process.exit_reason is not None or not _has_work(process):
-        return False
-    process.scheduled = True
-    process.executor.submit(process)
-    return True
+def _go_on(process: Process) -> None:
+    """Have *process*, which is not held any more, run if it has something to do."""
+    if process.exit_reason is None and _has_work(process):
+        process.scheduled = True
+        process.executor.submit(process)
 
 
 @final
-class _RunningJob:
-    """One job in one process, and to whom its outcome goes, once."""
+class _Jobs:
+    """One job for many processes, and to whom their outcomes go, each once."""
 
-    __slots__ = ("_do", "_jobs", "_report", "started")
+    __slots__ = ("_do", "_running", "report")
 
-    def __init__(self, jobs: dict[Process, _RunningJob], do: Job, report: Report) -> None:
-        self._jobs = jobs
+    def __init__(self, running: dict[Process, _Jobs], do: Job, report: Report) -> None:
+        self._running = running
         self._do = do
-        self._report = report
-        self.started = False
+        self.report = report
 
     def begin(self, process: Process) -> Any:
         """Run in the process, as its boot."""
@@ -371,8 +418,8 @@ class _RunningJob:
 
     def finish(self, process: Process, outcome: Any) -> None:
         """Report the outcome; the end of the process may come at the same time, and one of the two is first."""
-        if self._jobs.get(process) is self and self._jobs.pop(process, None) is not None:
-            self._report(process, outcome)
+        if self._running.get(process) is self and self._running.pop(process, None) is not None:
+            self.report(process, outcome)
 
 
 def stands_at(process: Process) -> str:

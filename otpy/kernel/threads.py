@@ -191,6 +191,8 @@ class ForeignThread(ThreadRunner):
 
     __slots__ = ()
 
+    may_be_interrupted = False
+
     def submit(self, process: Process) -> None:
         """See Executor.submit."""
         self.ring()

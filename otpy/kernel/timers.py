@@ -42,6 +42,11 @@ class TimerRef:
         """Whether it has neither fired nor been cancelled."""
         return bool(self._shots)
 
+    @property
+    def shot(self) -> Callable[[], None] | None:
+        """What is to be done; None when it has been done or cancelled."""
+        return next(iter(self._shots), None)
+
     def take(self) -> Callable[[], None] | None:
         """Return what is to be done, to one taker only."""
         try:
@@ -93,6 +98,12 @@ class Timers:
         """Return when the earliest entry is due."""
         self._merge()
         return self._heap[0][0] if self._heap else FOREVER
+
+    def shots(self) -> list[Callable[[], None]]:
+        """Return what all timers are to do that have neither fired nor been cancelled."""
+        self._merge()
+        found = [target.shot for _, _, target in self._heap if type(target) is TimerRef]
+        return [shot for shot in found if shot is not None]
 
     def fire_due(self) -> None:
         """Do what is due."""

@@ -73,6 +73,15 @@ class Worker(Runner):
         self.pinned.append(process)
         self.scheduler.pass_to(self)
 
+    def turn(self, process: Process) -> None:
+        """See Runner.turn; the loop does the same in place."""
+        me: Any = getcurrent()
+        if process.context is not None:
+            me.gr_context = process.context
+        self.slice(process)
+        if me.gr_context is not None:
+            process.context, me.gr_context = me.gr_context, None
+
     # -- starting a process inside another
 
     def inline_depth(self) -> int:
