@@ -9,5 +9,16 @@ Source: OTP code.erl, code_server.erl.
 from __future__ import annotations
 
 from otpy.code.api import load, versions, vsn, which
+from otpy.code.lingering import Lingering, check_process_code, purge, soft_purge, who_runs
 
-__all__ = ["load", "versions", "vsn", "which"]
+__all__ = [
+    "Lingering",
+    "check_process_code",
+    "load",
+    "purge",
+    "soft_purge",
+    "versions",
+    "vsn",
+    "which",
+    "who_runs",
+]

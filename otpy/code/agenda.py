@@ -54,6 +54,13 @@ class Agenda:
         found = self.old_binders.get(definition.binds[0], [])
         return found[0] if found and found[0].binds == definition.binds else None
 
+    def predecessor(self, index: int, name: str) -> Definition | None:
+        """The definition of the old version that gave *name* the value that definition *index* gives it now."""
+        if not self.live_value_is_of(index, name):
+            return None
+        partner = self.partners[index]
+        return self.sole_old_binder(index) if partner is None else self.old[partner]
+
     def _find_rewired(self) -> list[int]:
         old_flow = reaching(self.old)
         found: list[int] = []

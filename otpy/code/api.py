@@ -9,9 +9,10 @@ from pathlib import Path
 from types import ModuleType
 
 from otpy.code.baseline import baseline, home_of, note_source
+from otpy.code.dependents import dependents_of
 from otpy.code.history import histories
 from otpy.code.journal import Journal
-from otpy.code.loader import prepare
+from otpy.code.loader import prepare_all
 from otpy.code.version import Version, Vsn
 from otpy.errors import LoadFailed, NoSuchVersion
 
@@ -96,12 +97,12 @@ def import_module(name: str) -> Version:
 
 def load_source(name: str, source: str, *, path: str | None = None) -> Version:
     """Prepare and install, or leave everything as it was."""
+    prepared = prepare_all({name: source}, paths={name: path}, dependents=dependents_of([name]))
     journal = Journal()
-    loaded = prepare(name, source, path=path)
     try:
-        loaded.install(journal)
+        prepared.install(journal)
     except BaseException:
         journal.undo()
         raise
     journal.commit()
-    return loaded.version
+    return prepared.loaded[0].version

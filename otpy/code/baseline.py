@@ -10,17 +10,20 @@ from __future__ import annotations
 import struct
 import sys
 from importlib.util import MAGIC_NUMBER
+from os.path import isfile
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, Final
+from typing import Final
+from weakref import ref
 
-from otpy.code.functions import functions_of
+from otpy import wires
+from otpy.code.finding import walk
 from otpy.code.history import histories
 from otpy.code.sources import show
 from otpy.code.version import Version, read_version
 from otpy.errors import CompilationFailed
 
-noted: Final[dict[str, str]] = {}
+noted: Final = wires.sources
 
 
 def note_source(name: str) -> None:
@@ -50,7 +53,10 @@ def source_of(name: str) -> str | None:
 def home_of(live: ModuleType | None) -> str | None:
     """The file that *live* comes from, if there is one."""
     filename = getattr(live, "__file__", None)
-    return filename if isinstance(filename, str) and filename.endswith(".py") and Path(filename).is_file() else None
+    if not isinstance(filename, str) or not filename.endswith(".py"):
+        return None
+    # Every dependent is asked; a Path costs as much as all else.
+    return filename if isfile(filename) else None  # noqa: PTH113
 
 
 def baseline(name: str, live: ModuleType) -> Version | None:
@@ -64,21 +70,37 @@ def baseline(name: str, live: ModuleType) -> Version | None:
         source = source_of(name)
         if source is None or (home is not None and edited_since_import(live, Path(home))):
             return None
-    try:
-        version = read_version(name, source, number=histories.next_number(name), path=home)
-    except CompilationFailed:
+    version = _read(name, live, source, home)
+    if version is None or not agrees(version, live, home):
         return None
-    if not agrees(version, vars(live), home):
-        return None
+    _read_before[name] = ref(live), version
     show(version.filename, source)
     return version
 
 
-def agrees(version: Version, namespace: dict[str, Any], home: str | None) -> bool:
-    """Whether all functions of the module that are alive are in the code of *version*."""
+_read_before: Final[dict[str, tuple[ref[ModuleType], Version]]] = {}
+"""By module name: what was found to be the version of a module. It gets no other number when it is asked for again."""
+
+
+def _read(name: str, live: ModuleType, source: str, home: str | None) -> Version | None:
+    """The version of *live* that *source* is; None if it cannot be compiled."""
+    module, version = _read_before.get(name, (None, None))
+    if version is not None and module is not None and module() is live and version.source == source:
+        return version
+    try:
+        return read_version(name, source, number=histories.next_number(name), path=home)
+    except CompilationFailed:
+        return None
+
+
+def agrees(version: Version, live: ModuleType, home: str | None) -> bool:
+    """Whether all functions that the module shows are in the code of *version*.
+
+    Others may be alive that have its namespace and are none of it: what was made for a version that was given up.
+    """
     known = set(every_code(version.code))
-    files = {home, version.code.co_filename, str(namespace.get("__file__"))}
-    return all(f.__code__ in known for f in functions_of(namespace)[0] if _made_in(f, files))
+    files = {home, version.filename, str(vars(live).get("__file__"))}
+    return all(f.__code__ in known for f in walk(vars(live), version.name) if _made_in(f, files))
 
 
 def _made_in(function: FunctionType, files: set[str | None]) -> bool:

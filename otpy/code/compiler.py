@@ -7,18 +7,29 @@ from __future__ import annotations
 import __future__
 
 import ast
+import threading
+from collections.abc import Iterable
 from types import CodeType
+from typing import Final
 
 from otpy.errors import CompilationFailed
 
+_one_at_a_time: Final = threading.Lock()
+"""Syntax trees are made and compiled by one thread at a time: CPython 3.11 counts its recursion for all threads at once
+(gh-106905), and fails when two meet."""
 
-def parse(source: str, filename: str) -> ast.Module:
+
+def parse(source: str, filename: str = "<otpy>") -> ast.Module:
     """The syntax tree of *source*.
 
     Raises: CompilationFailed with file, line, column, the line itself and a caret.
     """
     try:
-        return ast.parse(source, filename)
+        with _one_at_a_time:
+            try:
+                return ast.parse(source, filename)
+            except SystemError:  # a thread of the program was parsing, too
+                return ast.parse(source, filename)
     except SyntaxError as error:
         raise failure(error, source, filename) from error
     except (ValueError, RecursionError, MemoryError) as error:
@@ -31,17 +42,35 @@ def compile_tree(tree: ast.Module, source: str, filename: str, *, shown: str) ->
     Raises: CompilationFailed, for what only the compiler sees (`return` outside a function, `nonlocal` of nothing).
     """
     try:
-        return compile(tree, filename, "exec", dont_inherit=True)
+        with _one_at_a_time:
+            return compile(tree, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise failure(error, source, shown) from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise CompilationFailed(f"{shown}: {error or type(error).__name__}", shown) from error
 
 
-def compile_statements(nodes: tuple[ast.stmt, ...], filename: str, flags: int) -> CodeType:
-    """The code of some statements of a module that is known to compile; *flags* as of `future_flags`."""
-    module = ast.fix_missing_locations(ast.Module(body=list(nodes), type_ignores=[]))
-    code: CodeType = compile(module, filename, "exec", flags=flags, dont_inherit=True)
+def never_importing(names: Iterable[str]) -> tuple[ast.stmt, ...]:
+    """A statement that no code comes of, but after which the compiler takes *names* for imported."""
+    aliases = [ast.alias(name=name) for name in sorted(names)]
+    if not aliases:
+        return ()
+    statement = ast.If(test=ast.Constant(value=False), body=[ast.Import(names=aliases)], orelse=[])
+    statement.lineno, statement.col_offset = 1, 0
+    return (ast.fix_missing_locations(statement),)
+
+
+def compile_statements(
+    nodes: tuple[ast.stmt, ...], filename: str, flags: int, imported: tuple[ast.stmt, ...]
+) -> CodeType:
+    """The code of some statements of a module that is known to compile; *flags* as of `future_flags`.
+
+    It is the code that they have in the whole module. For that the compiler has to know which names the module imports
+    (*imported*, as of `never_importing`): it calls attributes of those in another way.
+    """
+    module = ast.Module(body=[*nodes, *imported], type_ignores=[])
+    with _one_at_a_time:
+        code: CodeType = compile(module, filename, "exec", flags=flags, dont_inherit=True)
     return code
 
 

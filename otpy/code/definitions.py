@@ -21,10 +21,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Final, Literal, TypeAlias
+from types import CodeType
+from typing import Final, Literal, TypeAlias, final
 
+from otpy.code.compiler import compile_statements, never_importing, parse
+from otpy.code.imports import imports_in
 from otpy.code.names import Names
-from otpy.code.shapes import ScopeNode, hashes
+from otpy.code.shapes import ScopeNode, docstring_of, hashes
 
 Kind: TypeAlias = Literal["function", "class", "assignment", "import", "statement", "annotations"]
 
@@ -51,24 +54,84 @@ class Definition:
     """Hash of its docstrings."""
     line: int
     end_line: int
-    nodes: tuple[ast.stmt, ...] = field(repr=False, compare=False)
-    triggers: frozenset[str] = frozenset()
-    """Names whose change means that this statement has to run again."""
+    place: int
+    """Which of `statements` it is."""
+    statements: Statements = field(repr=False, compare=False)
     called: frozenset[str] = frozenset()
     """`reads`, and for an assignment what the functions and classes among them mention in turn."""
-    fingerprint: str = ""
-    """Hash of the statement and of all that its triggers stand for, followed to the end."""
+    triggers: frozenset[str] = frozenset()
+    """Names whose change means that this statement has to run again."""
+
+    @property
+    def nodes(self) -> tuple[ast.stmt, ...]:
+        """The syntax trees; not to be changed."""
+        return self.statements.of(self.place)
 
 
-def definitions(tree: ast.Module) -> tuple[Definition, ...]:
+@final
+class Statements:
+    """The top-level statements of a source. They are parsed when they are asked for, if they were not before."""
+
+    def __init__(self, source: str, tree: ast.Module | None = None) -> None:
+        self._source = source
+        self._tree = tree
+        self._split: list[tuple[ast.stmt, ...]] | None = None
+        self._imported: tuple[ast.stmt, ...] | None = None
+        self._codes: dict[tuple[int, str], CodeType] = {}
+
+    @property
+    def tree(self) -> ast.Module:
+        """The syntax tree of the whole source."""
+        if self._tree is None:
+            self._tree = parse(self._source)
+        return self._tree
+
+    def compiled(self, place: int, filename: str, flags: int) -> CodeType:
+        """The code of one statement; compiled when it is asked for first. *flags*: see `compile_statements`."""
+        code = self._codes.get((place, filename))
+        if code is None:
+            code = compile_statements(self.of(place), filename, flags, self._import_notes())
+            self._codes[place, filename] = code
+        return code
+
+    def _import_notes(self) -> tuple[ast.stmt, ...]:
+        """What tells the compiler the names that import statements bind, outside functions and classes."""
+        if self._imported is None:
+            aliases = [alias for statement in imports_in(self.tree) for alias in statement.names]
+            self._imported = never_importing({a.asname or a.name.partition(".")[0] for a in aliases if a.name != "*"})
+        return self._imported
+
+    def all(self) -> list[tuple[ast.stmt, ...]]:
+        """The syntax trees of each; the annotations of all variables are one, and the last."""
+        if self._split is None:
+            self._split = split(self.tree)
+        return self._split
+
+    def of(self, place: int) -> tuple[ast.stmt, ...]:
+        """The syntax trees of one."""
+        return self.all()[place]
+
+
+def definitions(tree: ast.Module, statements: Statements | None = None) -> tuple[Definition, ...]:
     """The definitions of *tree* in the order in which they stand; the module's docstring is none."""
-    body = tree.body[1:] if ast.get_docstring(tree, clean=False) is not None else tree.body
-    lazy = annotations_are_lazy(body)
-    found = [define(node, lazy=lazy) for node in map(without_annotation, body) if node is not None]
-    annotated = [node for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
-    if annotated:
-        found.append(define_annotations(annotated, lazy=lazy))
-    return _with_fingerprints(_with_unique_names(found))
+    statements = statements or Statements("", tree)
+    lazy = annotations_are_lazy(tree.body)
+    found = [define(nodes, place, statements, lazy=lazy) for place, nodes in enumerate(statements.all())]
+    unique = _with_unique_names(found)
+    table = binders(unique)
+    return tuple(with_triggers(definition, table) for definition in unique)
+
+
+def split(tree: ast.Module) -> list[tuple[ast.stmt, ...]]:
+    """The statements of a module, with the annotations of its variables taken out and put together at the end."""
+    body = tree.body[1:] if docstring_of(tree) is not None else tree.body
+    found = [(node,) for node in map(without_annotation, body) if node is not None]
+    annotated = tuple(
+        ast.copy_location(ast.AnnAssign(target=a.target, annotation=a.annotation, value=None, simple=a.simple), a)
+        for a in body
+        if isinstance(a, ast.AnnAssign) and isinstance(a.target, ast.Name)
+    )
+    return [*found, annotated] if annotated else [*found]
 
 
 def binders(found: Iterable[Definition]) -> dict[str, list[Definition]]:
@@ -80,8 +143,8 @@ def binders(found: Iterable[Definition]) -> dict[str, list[Definition]]:
     return table
 
 
-def docstrings(tree: ast.Module) -> dict[str, str | None]:
-    """The docstring of every top-level function and class and of what stands in classes, by qualified name."""
+def docstrings(nodes: Sequence[ast.stmt]) -> dict[str, str | None]:
+    """The docstring of every function and class in *nodes*, and of what stands in these classes, by qualified name."""
     found: dict[str, str | None] = {}
 
     def collect(body: Sequence[ast.stmt], prefix: str) -> None:
@@ -91,7 +154,7 @@ def docstrings(tree: ast.Module) -> dict[str, str | None]:
                 if isinstance(node, ast.ClassDef):
                     collect(node.body, f"{prefix}{node.name}.")
 
-    collect(tree.body, "")
+    collect(nodes, "")
     return found
 
 
@@ -119,52 +182,28 @@ def without_annotation(node: ast.stmt) -> ast.stmt | None:
     return ast.copy_location(ast.Assign(targets=[node.target], value=node.value), node)
 
 
-def define(node: ast.stmt, *, lazy: bool) -> Definition:
-    """The definition that the statement *node* is."""
+def define(nodes: tuple[ast.stmt, ...], place: int, statements: Statements, *, lazy: bool) -> Definition:
+    """The definition that these statements are: one, or the annotations of all variables."""
     names = Names(lazy_annotations=lazy)
-    names.visit(node)
-    own, docs = hashes([node])
-    kind = _kind_of(node)
-    binds = tuple(names.binds)
+    for node in nodes:
+        names.visit(node)
+    own, docs = hashes(nodes)
+    kind = _kind_of(nodes[0])
+    binds = ANNOTATION_NAMES if kind == "annotations" else tuple(names.binds)
     return Definition(
-        name=label(node, kind, binds),
+        name="__annotations__" if kind == "annotations" else label(nodes[0], kind, binds),
         kind=kind,
         binds=binds,
         uses=frozenset(names.uses),
         reads=frozenset(names.reads),
         dotted=frozenset(names.dotted),
-        mentions=frozenset(names.uses | names.mentions),
+        mentions=frozenset(names.uses | names.dotted | names.mentions),
         own=own,
         docs=docs,
-        line=_first_line(node),
-        end_line=node.end_lineno or node.lineno,
-        nodes=(node,),
-    )
-
-
-def define_annotations(annotated: Sequence[ast.AnnAssign], *, lazy: bool) -> Definition:
-    """All annotations of module variables as one definition, which binds what Python keeps them in."""
-    nodes = tuple(
-        ast.copy_location(ast.AnnAssign(target=a.target, annotation=a.annotation, value=None, simple=a.simple), a)
-        for a in annotated
-    )
-    names = Names(lazy_annotations=lazy)
-    for node in nodes:
-        names.visit(node)
-    own, docs = hashes(nodes)
-    return Definition(
-        name="__annotations__",
-        kind="annotations",
-        binds=ANNOTATION_NAMES,
-        uses=frozenset(names.uses),
-        reads=frozenset(names.reads),
-        dotted=frozenset(names.dotted),
-        mentions=frozenset(names.uses | names.mentions),
-        own=own,
-        docs=docs,
-        line=nodes[0].lineno,
+        line=_first_line(nodes[0]),
         end_line=nodes[-1].end_lineno or nodes[-1].lineno,
-        nodes=nodes,
+        place=place,
+        statements=statements,
     )
 
 
@@ -174,6 +213,8 @@ def _kind_of(node: ast.stmt) -> Kind:
             return "function"
         case ast.ClassDef():
             return "class"
+        case ast.AnnAssign(value=None, target=ast.Name()):
+            return "annotations"
         case ast.Assign() | ast.AugAssign() | ast.AnnAssign():
             return "assignment"
         case ast.Import() | ast.ImportFrom():
@@ -204,13 +245,6 @@ def _with_unique_names(found: Iterable[Definition]) -> list[Definition]:
     return unique
 
 
-def _with_fingerprints(found: Sequence[Definition]) -> tuple[Definition, ...]:
-    table = binders(found)
-    triggered = [with_triggers(definition, table) for definition in found]
-    flow = reaching(triggered)
-    return tuple(replace(d, fingerprint=fingerprint(index, triggered, flow)) for index, d in enumerate(triggered))
-
-
 def with_triggers(definition: Definition, table: Mapping[str, Sequence[Definition]]) -> Definition:
     """Note what makes *definition* run again. A value may come out of calls, so for it bodies count too."""
     called = set(definition.reads)
@@ -224,7 +258,9 @@ def with_triggers(definition: Definition, table: Mapping[str, Sequence[Definitio
                     todo += more
     # A statement may leave a name as it was: `if …: x = 1`.
     own = definition.binds if definition.kind == "statement" else ()
-    return replace(definition, called=frozenset(called), triggers=definition.uses.union(called, own))
+    object.__setattr__(definition, "called", frozenset(called))  # it has just been made, and nobody has seen it yet
+    object.__setattr__(definition, "triggers", definition.uses.union(called, own))
+    return definition
 
 
 def reaching(found: Sequence[Definition]) -> list[dict[str, int | None]]:
@@ -241,8 +277,13 @@ def reaching(found: Sequence[Definition]) -> list[dict[str, int | None]]:
     return flow
 
 
-def fingerprint(index: int, found: Sequence[Definition], flow: Sequence[Mapping[str, int | None]]) -> str:
-    """The hash of a definition and, followed to the end, of those that give it its values."""
+def fingerprints(found: Sequence[Definition]) -> dict[str, str]:
+    """For each definition, by its name, the hash of it and, followed to the end, of those that give it its values."""
+    flow = reaching(found)
+    return {definition.name: _fingerprint(index, found, flow) for index, definition in enumerate(found)}
+
+
+def _fingerprint(index: int, found: Sequence[Definition], flow: Sequence[Mapping[str, int | None]]) -> str:
     edges: set[tuple[str, str]] = set()
     todo, seen = [index], {index}
     while todo:

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from typing import Final, NamedTuple
 
 from otpy.code.names import FunctionNode
-from otpy.code.shapes import ScopeNode, hashes
+from otpy.code.shapes import SCOPES, ScopeNode, parts, same, statements
 from otpy.code.styles import Style, is_field, is_member, last_name, style_of
 
 MAX_TEXT: Final = 60
 
-SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 PROPERTIES: Final = frozenset({"property", "cached_property", "setter", "getter", "deleter"})
 
 
@@ -34,9 +32,9 @@ class Difference(NamedTuple):
 
 def function_difference(old: FunctionNode, new: FunctionNode) -> tuple[str, str]:
     """Verdict and detail for two functions of one name whose texts differ."""
-    if hashes([old])[0] == hashes([new])[0]:
+    if same(old, new, docs=False):
         return "documented", ""
-    if not _same(old.decorator_list, new.decorator_list):
+    if not same(old.decorator_list, new.decorator_list):
         before, after = _decorators(old), _decorators(new)
         verdict = "property" if _is_property(old) or _is_property(new) else "decorator"
         return verdict, f"decorated with {before} -> {after}"
@@ -44,9 +42,8 @@ def function_difference(old: FunctionNode, new: FunctionNode) -> tuple[str, str]
         return "signature", "is a coroutine function now" if isinstance(
             new, ast.AsyncFunctionDef
         ) else "is not async now"
-    before, after = signature(old), signature(new)
-    if before != after:
-        return "signature", f"signature {before} -> {after}"
+    if not all(same(getattr(old, part, None), getattr(new, part, None)) for part in ("args", "returns", "type_params")):
+        return "signature", f"signature {signature(old)} -> {signature(new)}"
     if is_generator(old) != is_generator(new):
         return "signature", "is a generator now" if is_generator(new) else "is no generator now"
     return "body", ""
@@ -61,6 +58,8 @@ def signature(node: FunctionNode) -> str:
 
 def is_generator(node: FunctionNode) -> bool:
     """Whether there is a `yield` in it, functions and classes inside it left out."""
+    if not any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in parts(node)):
+        return False
     todo: list[ast.AST] = list(node.body)
     while todo:
         part = todo.pop()
@@ -73,20 +72,11 @@ def is_generator(node: FunctionNode) -> bool:
 
 def outer_differs(old: ast.stmt, new: ast.stmt) -> bool:
     """Whether a function does something else when it is called, and not only the functions that it makes."""
-    if not isinstance(old, FunctionNode) or not isinstance(new, FunctionNode):
-        return False
-    return ast.dump(_outer(old)) != ast.dump(_outer(new))
-
-
-def _outer(node: FunctionNode) -> ast.AST:
-    """A copy of it in which the functions that it makes have no bodies."""
-    copy = deepcopy(node)
-    for inner in ast.walk(copy):
-        if inner is not copy and isinstance(inner, FunctionNode):
-            inner.body = []
-        elif isinstance(inner, ast.Lambda):
-            inner.body = ast.Constant(None)
-    return copy
+    return (
+        isinstance(old, FunctionNode)
+        and isinstance(new, FunctionNode)
+        and not same(statements(old), statements(new), outer=True)
+    )
 
 
 def _is_property(node: FunctionNode) -> bool:
@@ -108,9 +98,9 @@ def class_differences(
     header = ", ".join(_header_differences(old, new, styles))
     if header:
         yield Difference(name, "shape", line, header)
-    elif not _same(old.decorator_list, new.decorator_list):
+    elif not same(old.decorator_list, new.decorator_list):
         yield Difference(name, "decorator", line, f"decorated with {_decorators(old)} -> {_decorators(new)}")
-    elif not _same(_type_params(old), _type_params(new)):
+    elif not same(_type_params(old), _type_params(new)):
         yield Difference(name, "signature", line, "other type parameters")
     if ast.get_docstring(old, clean=False) != ast.get_docstring(new, clean=False):
         yield Difference(name, "documented", line, "")
@@ -121,20 +111,21 @@ def class_differences(
         yield Difference(name, "shape", line, "fields in another order")
     for key, node in after.items():
         was = before.get(key)
-        if was is None or hashes([was]) != hashes([node]):
+        if was is None or not same(was, node):
             yield from _member_differences(was, node, f"{name}.{key}", styles)
     for key, was in before.items():
         if key not in after:
             yield _removed(was, name, key, styles[0])
+    yield from _gone_attributes(before.get("__init__"), new, name, styles)
 
 
 def _header_differences(old: ast.ClassDef, new: ast.ClassDef, styles: tuple[Style, Style]) -> Iterator[str]:
-    if not _same(old.bases, new.bases):
+    if not same(old.bases, new.bases):
         plural = "s" if max(len(old.bases), len(new.bases)) > 1 else ""
         yield f"base{plural} {_list(old.bases)} -> {_list(new.bases)}"
-    if not _same(old.keywords, new.keywords):
+    if not same(old.keywords, new.keywords):
         yield f"class arguments ({_list(old.keywords)}) -> ({_list(new.keywords)})"
-    if not _same(old.decorator_list, new.decorator_list) and "fields" in styles:
+    if not same(old.decorator_list, new.decorator_list) and "fields" in styles:
         yield f"decorated with {_decorators(old)} -> {_decorators(new)}"
 
 
@@ -178,7 +169,7 @@ def is_lambda_edit(was: ast.stmt, node: ast.stmt) -> bool:
     before, after = value_of(was), value_of(node)
     if not isinstance(before, ast.Lambda) or not isinstance(after, ast.Lambda) or type(was) is not type(node):
         return False
-    return _member_name(was) == _member_name(node) and _same([before.args], [after.args])
+    return _member_name(was) == _member_name(node) and same([before.args], [after.args])
 
 
 def _added(node: ast.stmt, qualname: str, line: int, style: Style) -> Difference:
@@ -210,7 +201,7 @@ def _field_detail(was: ast.stmt | None, node: ast.stmt, key: str) -> str:
     if (
         isinstance(was, ast.AnnAssign)
         and isinstance(node, ast.AnnAssign)
-        and not _same([was.annotation], [node.annotation])
+        and not same([was.annotation], [node.annotation])
     ):
         return f"field {key}: {text(was.annotation)} -> {text(node.annotation)}"
     return f"field {key}: default {value_text(was)} -> {value_text(node)}"
@@ -222,6 +213,29 @@ def _new_attributes(was: FunctionNode, node: FunctionNode, owner: str, line: int
         if attribute not in before:
             given = f" = {text(value)}" if value is not None else ""
             yield Difference(owner, "shape", line, f"{node.name} sets self.{attribute}{given}")
+
+
+def _gone_attributes(
+    was: ast.stmt | None, new: ast.ClassDef, name: str, styles: tuple[Style, Style]
+) -> Iterator[Difference]:
+    """What `__init__` of a plain class set, and nothing in the *new* class speaks of: instances lose it."""
+    if isinstance(was, FunctionNode) and not {"fields", "enum"} & {*styles}:
+        known = _words(new)
+        for attribute in self_attributes(was):
+            if attribute not in known:
+                yield Difference(name, "shape", first_line(new), f"__init__ no longer sets self.{attribute}")
+
+
+def _words(node: ast.ClassDef) -> set[str]:
+    """Every name that may be an attribute of an instance, as the members and the code of a class have it."""
+    found = {*members(node)}
+    for part in ast.walk(node):
+        match part:
+            case ast.Attribute(attr=word) | ast.keyword(arg=str(word)) | ast.Constant(value=str(word)):
+                found.add(word)
+            case _:
+                pass
+    return found
 
 
 def self_attributes(node: FunctionNode) -> dict[str, ast.expr | None]:
@@ -315,7 +329,3 @@ def _list(nodes: Sequence[ast.AST]) -> str:
 def _type_params(node: ast.ClassDef) -> Sequence[ast.AST]:
     parameters: Sequence[ast.AST] = getattr(node, "type_params", ())
     return parameters
-
-
-def _same(one: Sequence[ast.AST], other: Sequence[ast.AST]) -> bool:
-    return len(one) == len(other) and all(ast.dump(a) == ast.dump(b) for a, b in zip(one, other, strict=True))

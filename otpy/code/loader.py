@@ -1,96 +1,73 @@
-"""Load a new version of a module: prepare it beside the live one, then install it, as steps that can be taken back.
+"""Load new versions of modules: prepare them beside the live ones, then install them, as steps that can be taken back.
 
-`prepare` compiles, compares, and runs what changed in a scratch namespace: nothing that a program can see is touched,
-and whatever is wrong with the new source shows here. `LoadedVersion.install` puts the outcome into the live module,
-which stays the same object, and writes the inverse of every step to a journal first.
+`prepare_all` compiles, compares, and runs what has to run in scratch namespaces: nothing that a program can see is
+touched, and whatever is wrong with the new sources shows here. `Prepared.install` puts the outcome into the live
+modules, which stay the same objects, and writes the inverse of every step to a journal first.
 """
 
 from __future__ import annotations
 
-import ast
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from types import CodeType, FunctionType, ModuleType
-from typing import Any, final
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
+from types import FunctionType, ModuleType
+from typing import Final, final
 
-from otpy.code.baseline import baseline, home_of
-from otpy.code.become import Exchanges, plan
-from otpy.code.changes import Changes, compare
-from otpy.code.definitions import docstrings
-from otpy.code.dependents import bindings, rebind
-from otpy.code.functions import apply_moves, functions_of, moves, twin
+from otpy.code.baseline import baseline
+from otpy.code.caches import Caches
+from otpy.code.conform import conform
+from otpy.code.dependents import NOT_LOOKED_AT, bindings, importers, is_installed
+from otpy.code.finding import functions_of, references
 from otpy.code.history import histories
-from otpy.code.journal import Journal, reorder
-from otpy.code.scratch import Scratch, is_from_text, run
-from otpy.code.sources import pin, refiled, show, version_filename
+from otpy.code.imports import import_order
+from otpy.code.journal import Journal
+from otpy.code.loaded import LoadedVersion
+from otpy.code.prepared import Prepared
+from otpy.code.registries import Registries
+from otpy.code.runner import Together
+from otpy.code.sources import show
+from otpy.code.verdicts import DefinitionChange, compare
 from otpy.code.version import Version, read_version
-from otpy.code.visibility import attach
+from otpy.code.visibility import noting_imports
 from otpy.errors import LoadFailed
 
+MAX_ROUNDS: Final = 10
+"""How often the modules of a ring of imports are gone through until nothing changes any more."""
 
-def prepare(name: str, source: str, *, path: str | None = None) -> LoadedVersion:
-    """Compile *source* as the next version of module *name* and run what it changes, beside the live module.
 
-    A module that is not loaded yet is run as a whole. *path* is the file that the text comes from, for messages.
+def prepare(name: str, source: str, *, path: str | None = None) -> Prepared:
+    """Prepare *source* as the next version of module *name*, and nothing else; see `prepare_all`."""
+    return prepare_all({name: source}, paths={name: path})
 
-    Raises: CompilationFailed, with the place; LoadFailed, whose cause is what the new code raised, or that the
-    module is not made of Python source. Then nothing has changed: no name and no module is left behind.
+
+def prepare_all(
+    sources: Mapping[str, str],
+    *,
+    paths: Mapping[str, str | None] | None = None,
+    dependents: Iterable[str] = (),
+    in_place: bool = True,
+) -> Prepared:
+    """Compile *sources* (by module name) as the next versions, and run what they change, beside the live modules.
+
+    They are run in the order of their imports, and each sees the others in their new versions: what it imports from
+    them, and what it makes of that, is made anew. A module that is not loaded yet is run as a whole.
+
+    *paths*: the files that the texts come from, for messages. *dependents*: loaded modules whose text stays, and whose
+    values that come from the new versions are to be made anew; see `dependents_of`. *in_place*: whether live functions
+    and classes stay the same objects where their layout allows it; if not, every changed one becomes a new object, and
+    the old ones live on beside them.
+
+    Raises: CompilationFailed, with the place; LoadFailed, whose cause is what the new code raised, or that a module is
+    not made of Python source. Then nothing has changed: no name and no module is left behind.
     """
-    return prepare_all({name: source}, paths={name: path})[0]
-
-
-def prepare_all(sources: Mapping[str, str], *, paths: Mapping[str, str | None] | None = None) -> list[LoadedVersion]:
-    """Prepare several modules, none of which is installed before all have run.
-
-    They are run in the order of *sources*, and each sees those before it in their new versions: what it imports from
-    them by name, and what it makes of that, is made anew. Install them in the same order, with one journal.
-
-    Raises: as `prepare`.
-    """
-    ready: list[LoadedVersion] = []
+    preparation = Preparation(in_place=in_place)
     try:
-        for name, source in sources.items():
-            ready.append(_run_one(name, source, (paths or {}).get(name), [each.scratch for each in ready]))
-        _settle(ready)
+        preparation.read(sources, paths or {}, dependents)
+        return preparation.prepare()
     except BaseException:
-        for each in reversed(ready):
-            each.discard()
+        preparation.give_up()
         raise
-    return ready
-
-
-def _run_one(name: str, source: str, path: str | None, beside: list[Scratch]) -> LoadedVersion:
-    live = sys.modules.get(name)
-    refuse_foreign(name, live)
-    previous = baseline(name, live) if live is not None else None
-    version = read_version(name, source, number=histories.next_number(name), path=path)
-    show(version.filename, source)
-    preparation = Journal()
-    try:
-        scratch = run(version, previous, live, preparation, beside)
-    except BaseException:
-        preparation.undo()
-        histories.retire(version)
-        raise
-    return LoadedVersion(version, previous, compare(previous, version), live, scratch, preparation)
-
-
-def _settle(ready: list[LoadedVersion]) -> None:
-    """Find, in one search for all, what is to be exchanged when they are installed: here, where nobody waits for it."""
-    made = functions_of(*(each.scratch.namespace for each in ready))
-    alive = functions_of(*(vars(each.live) for each in ready if each.live is not None))
-    pairs: list[tuple[object, object]] = [view for each in ready for view in each.scratch.views]
-    for each, new in zip(ready, made, strict=True):
-        if each.live is None:
-            each.code_moves = [(function, each.at_home(function.__code__)) for function in new]
-            continue
-        each.code_moves = each.moves_of(alive.pop(0))
-        namespace = vars(each.live)
-        pairs += [(function, twin(function, namespace, each.at_home(function.__code__))) for function in new]
-    exchanges = plan(pairs, not_in=[pairs, *pairs, *made, *(each.scratch.views for each in ready)])
-    for each in ready:
-        each.exchanges = exchanges
 
 
 def refuse_foreign(name: str, live: ModuleType | None) -> None:
@@ -105,199 +82,157 @@ def refuse_foreign(name: str, live: ModuleType | None) -> None:
 
 
 @final
-@dataclass(slots=True)
-class LoadedVersion:
-    """A version that has been run and waits to be installed. Use it once: `install`, or `discard`."""
+class Preparation:
+    """One preparation: read, run, settle."""
 
-    version: Version
-    previous: Version | None
-    """What it takes the place of; None for a new module, or when the text of what runs is not known."""
-    changes: Changes
-    live: ModuleType | None
-    scratch: Scratch = field(repr=False)
-    preparation: Journal = field(repr=False)
-    rebound: tuple[str, ...] = ()
-    """After `install`: globals of other modules that were given new values."""
-    exchanges: Exchanges = field(default_factory=Exchanges, repr=False)
-    """What has to be exchanged in the holders of new functions; shared by all that were prepared together."""
-    code_moves: list[tuple[FunctionType, CodeType]] = field(default_factory=list, repr=False)
-    home: str | None = field(init=False)
+    def __init__(self, *, in_place: bool) -> None:
+        self.in_place = in_place
+        self.journal = Journal()
+        self.loaded: list[LoadedVersion] = []
+        self.dependents: list[LoadedVersion] = []
+        self.warnings: list[str] = []
 
-    def __post_init__(self) -> None:
-        self.home = home_of(self.live) or self.version.path
+    def read(self, sources: Mapping[str, str], paths: Mapping[str, str | None], dependents: Iterable[str]) -> None:
+        """Compile all, and compare each with what runs."""
+        for name, source in sources.items():
+            live = sys.modules.get(name)
+            refuse_foreign(name, live)
+            previous = baseline(name, live) if live is not None else None
+            version = read_version(name, source, number=histories.next_number(name), path=paths.get(name))
+            show(version.filename, source)
+            self.loaded.append(self._module(version, previous, live))
+        for name in dict.fromkeys(dependents):
+            live = sys.modules.get(name)
+            if live is not None and name not in sources:
+                running = baseline(name, live)
+                if running is None:
+                    self.warnings.append(f"the source of {name} is not known: what it has made of imports stays")
+                else:
+                    self.dependents.append(
+                        LoadedVersion(running, running, live, *compare(running, running), is_dependent=True)
+                    )
 
-    # -- what it means -------------------------------------------------------------------------------
+    def _module(self, version: Version, previous: Version | None, live: ModuleType | None) -> LoadedVersion:
+        loaded = LoadedVersion(version, previous, live, *compare(previous, version))
+        if self.in_place and previous is not None and live is not None:
+            loaded.find_bodies()
+        return loaded
 
-    @property
-    def name(self) -> str:
-        """The name of the module."""
-        return self.version.name
+    def prepare(self) -> Prepared:
+        """Run what has to run, and decide on every step of the installation."""
+        refusals = tuple(self._refusals())
+        if refusals:
+            self.give_up()
+            changes = tuple(change for loaded in self.loaded for change in loaded.changes)
+            return Prepared(changes=changes, refusals=refusals)
+        if not all(loaded.is_bodies_only for loaded in self.loaded) or self.dependents:
+            self._run()
+        return self._settled()
 
-    @property
-    def kept(self) -> tuple[str, ...]:
-        """Definitions whose value stays although what it was made from has changed: state of the running program."""
-        return tuple(self.scratch.kept)
+    def give_up(self) -> None:
+        """Forget the modules that were imported, and the versions."""
+        self.journal.undo()
+        for loaded in self.loaded:
+            histories.retire(loaded.version)
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What an operator should know before this is installed."""
-        return tuple(self._find_warnings())
+    def _refusals(self) -> Iterator[DefinitionChange]:
+        """Names that are gone while someone else still imports them."""
+        together = {loaded.name for loaded in self.loaded}
+        for loaded in self.loaded:
+            gone = loaded.names_gone()
+            for name, who in importers(loaded.name, gone.keys() - {"__annotations__"}) if gone else ():
+                others = sorted(who - together)
+                if others:
+                    told = f"removed, but still imported by {', '.join(others)}"
+                    advice = f"keep {name}, or change {', '.join(others)} in the same upgrade"
+                    yield DefinitionChange(loaded.name, name, "cannot", gone[name], told, advice)
 
-    @property
-    def replaced(self) -> dict[str, tuple[Any, Any]]:
-        """Names that stand for another object: what they are now, and what they will be."""
-        old = vars(self.live) if self.live is not None else {}
-        new = self.scratch.namespace
-        return {n: (old[n], new[n]) for n in sorted(self.scratch.changed) if n in old and n in new}
+    # -- running -------------------------------------------------------------------------------------
 
-    @property
-    def removed(self) -> dict[str, Any]:
-        """Names that will be gone, with what they are now."""
-        old = vars(self.live) if self.live is not None else {}
-        return {n: old[n] for n in sorted(self.scratch.changed) if n in old and n not in self.scratch.namespace}
+    def _run(self) -> None:
+        """Run all, those first that others import; rings until nothing changes any more."""
+        modules = {each.name: each for each in (*self.loaded, *self.dependents)}
+        registries = Registries(self._concerned())
+        try:
+            with noting_imports(self.journal), ExitStack() as stack:
+                together = Together(self.in_place, stack)
+                for ring in import_order({name: m.imported_modules() for name, m in modules.items()}):
+                    _run_ring([modules[name] for name in ring], together)
+        finally:
+            ran = [each.scratch for each in modules.values() if each.has_run]
+            registries.note_additions(ran, self.journal)
 
-    @property
-    def classes(self) -> dict[type, type | None]:
-        """The classes of the live module that are replaced, nested ones too, each with its successor.
+    def _concerned(self) -> list[ModuleType]:
+        """The modules that code which runs now may put things into: those that are edited, and what they import."""
+        names = {name for each in self.loaded for name in (each.name, *each.imported_modules())}
+        found = [sys.modules.get(name) for name in sorted(names)]
+        return [
+            m
+            for m in found
+            if m is not None and m.__name__.partition(".")[0] not in NOT_LOOKED_AT and not is_installed(m)
+        ]
 
-        A class that is gone has None. This is what a migration of states works from. After `install` it is empty:
-        ask before.
-        """
-        table: dict[type, type | None] = {}
-        for old, new in self.replaced.values():
-            if isinstance(old, type) and old.__module__ == self.name:
-                pair_classes(old, new if isinstance(new, type) else None, table)
-        for old in self.removed.values():
-            if isinstance(old, type) and old.__module__ == self.name:
-                pair_classes(old, None, table)
-        return table
+    # -- settling ------------------------------------------------------------------------------------
 
-    def _find_warnings(self) -> Iterator[str]:
-        if self.live is not None and self.previous is None:
-            yield f"the source of {self.name} is not known (edited since it was imported?): all of it is loaded anew"
-        for name in self.kept:
-            yield f"{name} keeps its value, although what it was made from has changed"
-        for binding in bindings(self.name, self.removed):
-            holder = f"{binding.dependent.__name__}.{binding.name}"
-            yield f"{holder} was imported from {self.name}, where {binding.exported} is gone"
-        for holder in sorted(set(self.exchanges.stuck)):
-            yield f"{holder} holds new code of {self.name} and does not let it go: it will not see later changes"
+    def _settled(self) -> Prepared:
+        """Find, in one search for all, what is to be exchanged when this is installed: here, where nobody waits."""
+        every = [*self.loaded, *(each for each in self.dependents if each.has_run)]
+        made, alive = self._functions(every)
+        twins: list[tuple[object, object]] = [v for each in every for v in each.scratch.views if is_held(v)]
+        for each, functions in zip(every, made, strict=True):
+            twins += each.twins_of(functions)
+        pairs = [pair for each in every for pair in each.pairs()] if self.in_place else []
+        kept = {cls: names for each in every for cls, names in each.kept_members().items()} if pairs else {}
+        notes = [note for each in every for note in each.notes_on_ghosts()]
+        namespaces = [each.scratch.namespace for each in every]
+        ours = [*made, *alive, *notes]
+        conformed = (
+            conform(pairs, twins=twins, kept=kept, not_in=ours, known=namespaces) if pairs or twins else conform(())
+        )
+        for each, functions in zip(every, alive, strict=True):
+            each.settle(conformed, functions)
+        for each in self.loaded:
+            each.held = references(each.live) if each.live is not None else 0
+        holders = bindings({each.name: each.replaced() for each in every}, without={each.name for each in every})
+        for each in every:
+            each.importers = holders.get(each.name, [])
+        edited: list[FunctionType] = [
+            patch.function for each in every for patch in each.patches.patches if patch.is_edit
+        ]
+        return Prepared(
+            changes=tuple(change for each in every for change in each.changes),
+            loaded=tuple(self.loaded),
+            dependents=tuple(each for each in self.dependents if each.has_run),
+            conformed=conformed,
+            caches=Caches(edited),
+            preparation=self.journal,
+            in_place=self.in_place,
+            more_warnings=tuple(self.warnings),
+        )
 
-    # -- doing it ------------------------------------------------------------------------------------
-
-    def install(self, journal: Journal) -> ModuleType:
-        """Make this the current version. Every step is in *journal*; returns the module, the same object as before."""
-        journal.absorb(self.preparation)
-        show(self.version.filename, self.version.source)
-        if self.live is None:
-            module = self.scratch.module
-            apply_moves(self.code_moves, journal)
-            attach(module, self.name, journal)
-        else:
-            module = self.live
-            self._install_into(module, journal)
-        if self.previous is not None and histories.current(self.name) is None:
-            histories.push(self.previous, journal)
-        histories.push(self.version, journal)
-        if self.home is not None:
-            pin(self.home, self.version.source, journal)
-        return module
-
-    def _install_into(self, live: ModuleType, journal: Journal) -> None:
-        """Change the namespace of *live*, and what depends on it."""
-        namespace = vars(live)
-        old = {name: was for name, (was, _) in self.replaced.items()}
-        order = list(namespace)
-        journal.write(f"order of {self.name}", lambda: reorder(namespace, order))
-        self.exchanges.apply(journal)
-        apply_moves(self.code_moves, journal)
-        new = {name: self.scratch.namespace[name] for name in self.scratch.changed if name in self.scratch.namespace}
-        put_all(namespace, new, journal)
-        for name in self.removed:
-            journal.delete_item(namespace, name, f"{self.name}.{name}")
-        if is_from_text(live):
-            for name in ("__file__", "__loader__", "__spec__"):
-                journal.set_item(namespace, name, self.scratch.namespace[name], f"{self.name}.{name}")
-        if live.__doc__ != self.version.doc:
-            journal.set_attribute(live, "__doc__", self.version.doc, f"docstring of {self.name}")
-        describe(namespace, self.version, journal)
-        self.rebound = rebind(self.name, old, new, journal)
-
-    def discard(self) -> None:
-        """Give it up: modules that were imported only to prepare it are forgotten."""
-        self.preparation.undo()
-        histories.retire(self.version)
-
-    def at_home(self, code: CodeType) -> CodeType:
-        """*code* under the name that it has once installed."""
-        return code if self.home is None else refiled(code, self.home, only=self.version.filename)
-
-    def moves_of(self, alive: list[FunctionType]) -> list[tuple[FunctionType, CodeType]]:
-        """The code that the functions of the live module get: the same, on other lines or under another file name."""
-        if self.previous is not None:
-            return moves(alive, self.previous, self.version, self.home)
-        if self.home is None:
-            return []
-        # No text is better than that of another version.
-        unknown = version_filename(self.name, 0)
-        return [(function, refiled(function.__code__, unknown, only=self.home)) for function in alive]
-
-
-def put_all(namespace: dict[str, Any], new: dict[str, Any], journal: Journal) -> None:
-    """Set many globals at once: no other thread sees some of them set and others not."""
-    before = {name: namespace[name] for name in new if name in namespace}
-
-    def restore() -> None:
-        namespace.update(before)
-        for name in new.keys() - before.keys():
-            namespace.pop(name, None)
-
-    journal.write(f"globals {', '.join(sorted(new))}", restore)
-    namespace.update(new)
+    def _functions(self, every: list[LoadedVersion]) -> tuple[list[list[FunctionType]], list[list[FunctionType]]]:
+        """For each module the functions that were made in its scratch, and those that are alive in the live module."""
+        ran = [each for each in every if each.has_run]
+        lives = [each for each in self.loaded if each.live is not None]
+        found = functions_of(*(each.scratch.module for each in ran), *(each.live for each in lives if each.live))
+        made = {id(each): functions for each, functions in zip(ran, found, strict=False)}
+        alive = {id(each): functions for each, functions in zip(lives, found[len(ran) :], strict=True)}
+        return [made.get(id(each), []) for each in every], [alive.get(id(each), []) for each in every]
 
 
-def pair_classes(old: type, new: type | None, table: dict[type, type | None]) -> None:
-    """Note *old* and the classes defined inside it with their successors."""
-    if old in table or old is new:
-        return
-    table[old] = new
-    for name, inner in list(vars(old).items()):
-        if isinstance(inner, type) and inner.__qualname__ == f"{old.__qualname__}.{name}":
-            successor = vars(new).get(name) if new is not None else None
-            pair_classes(inner, successor if isinstance(successor, type) else None, table)
+def is_held(view: tuple[object, object]) -> bool:
+    """Whether anyone but the pair *view* holds the first of it."""
+    return sys.getrefcount(view[0]) > HELD_BY_A_PAIR
 
 
-def describe(namespace: dict[str, Any], version: Version, journal: Journal) -> None:
-    """Give definitions that did not change the docstrings and lines that they have in *version*."""
-    lines = class_lines(version.tree)
-    for qualname, doc in docstrings(version.tree).items():
-        found = definition_at(namespace, qualname)
-        if found is None or found.__module__ != version.name:
-            continue
-        if doc is not None and found.__doc__ != doc:
-            journal.set_attribute(found, "__doc__", doc, f"docstring of {qualname}")
-        if isinstance(found, type) and vars(found).get("__firstlineno__", lines.get(qualname)) != lines.get(qualname):
-            journal.set_attribute(found, "__firstlineno__", lines[qualname], f"line of {qualname}")
+HELD_BY_A_PAIR: Final = next(sys.getrefcount(pair[0]) for pair in [(object(), None)])
 
 
-def class_lines(tree: ast.Module) -> dict[str, int]:
-    """The first line of each class that stands at top level or in such a class, as Python 3.13 notes it."""
-    found: dict[str, int] = {}
-
-    def collect(body: list[ast.stmt], prefix: str) -> None:
-        for node in body:
-            if isinstance(node, ast.ClassDef):
-                found[prefix + node.name] = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-                collect(node.body, f"{prefix}{node.name}.")
-
-    collect(tree.body, "")
-    return found
-
-
-def definition_at(namespace: dict[str, Any], qualname: str) -> Any:
-    """The function or class of that qualified name, if it is one and is called so."""
-    first, *rest = qualname.split(".")
-    found = namespace.get(first)
-    for part in rest:
-        found = vars(found).get(part) if isinstance(found, type) else None
-    return found if isinstance(found, (type, FunctionType)) and found.__qualname__ == qualname else None
+def _run_ring(ring: list[LoadedVersion], together: Together) -> None:
+    """Run modules that import each other: one after the other, and again where the others have changed something."""
+    together.waiting = {loaded.name: partial(loaded.run, together) for loaded in ring}
+    for loaded in ring:
+        together.begin(loaded.name)
+    for _ in range(MAX_ROUNDS if len(ring) > 1 else 0):
+        if not [loaded for loaded in ring if loaded.run_again()]:
+            return

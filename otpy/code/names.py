@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+from otpy.code.shapes import parts
+
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -186,7 +188,7 @@ class Names(ast.NodeVisitor):
 
     def _mention(self, nodes: Iterable[ast.AST]) -> None:
         for root in nodes:
-            for node in ast.walk(root):
+            for node in parts(root):
                 if isinstance(node, ast.Name):
                     self.mentions.add(node.id)
                 elif isinstance(node, ast.Attribute):

@@ -14,7 +14,7 @@ import typing
 import uuid
 from collections.abc import Container
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 PLAIN: Final = (int, float, complex, str, bytes, bool, type(None), type(...))
 IMMUTABLE: Final = (
@@ -61,8 +61,8 @@ def same_plain(one: object, other: object) -> bool:
 
 def is_derived(value: object) -> bool:
     """Whether *value* holds no state of its own, so that making it again loses nothing."""
-    if isinstance(value, (tuple, frozenset)):
-        return all(map(is_derived, value))
+    if type(value) in (tuple, frozenset):
+        return all(map(is_derived, cast("tuple[object, ...]", value)))
     if isinstance(value, (*IMMUTABLE, *CODE_LIKE)):
         return True
     cls = type(value)
@@ -71,7 +71,16 @@ def is_derived(value: object) -> bool:
 
 def is_wrapper(value: object) -> bool:
     """Whether *value* is what a decorator made around a function (`lru_cache` and its like)."""
-    return callable(value) and hasattr(value, "__wrapped__")
+    return wrapped_in(value) is not None
+
+
+def wrapped_in(value: object) -> object | None:
+    """What *value* was made around; None if it is no wrapper. It is not asked: it may have a `__getattr__`."""
+    try:
+        found: object | None = object.__getattribute__(value, "__dict__").get("__wrapped__")
+    except (AttributeError, TypeError):
+        return None
+    return found
 
 
 def is_frozen(cls: type) -> bool:

@@ -3,10 +3,6 @@
 Two versions go in, one `DefinitionChange` for each definition and each edited member of a class comes out, in the order
 of the new source. What can only be seen when the edit is run (that state is kept, that a value came out as before) is
 told by the loader, which refines this.
-
-An edit reaches other definitions of its module in two ways. Whoever *uses* a name at definition time is derived again
-when the name will stand for something else. Whoever *reads* it (calls it, looks into it) is derived again also when
-the same object will do something else. `table = [f]` is not concerned by the body of `f`, `n = f()` is.
 """
 
 from __future__ import annotations
@@ -14,9 +10,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, cast, final
+from typing import Final, Literal, NamedTuple, TypeAlias, cast, final
 
-from otpy.code.agenda import match
+from otpy.code.agenda import Agenda
 from otpy.code.definitions import Definition
 from otpy.code.differences import (
     Difference,
@@ -26,7 +22,9 @@ from otpy.code.differences import (
     outer_differs,
     value_text,
 )
+from otpy.code.edits import Edits
 from otpy.code.names import FunctionNode
+from otpy.code.parsed import Parsed
 from otpy.code.styles import Style, import_origins, style_of
 from otpy.code.version import Version
 
@@ -82,7 +80,32 @@ def verdicts(old: Version | None, new: Version) -> tuple[DefinitionChange, ...]:
     Every top-level definition of *new* is there, the unchanged ones too; members of classes only if they differ.
     Those that were removed come last.
     """
-    return tuple(Comparison(old.definitions if old else (), new).run())
+    return compare(old, new)[0]
+
+
+def compare(old: Version | None, new: Version) -> tuple[tuple[DefinitionChange, ...], Agenda]:
+    """As `verdicts`; with what has to run, as far as the texts tell. Cheap when the same two were compared before."""
+    key = new.name, id(old.parsed) if old else 0, id(new.parsed)
+    known = _known.get(key)
+    if known is None:
+        comparison = Comparison(old.definitions if old else (), new)
+        known = Compared(tuple(comparison.run()), comparison.agenda, (old.parsed if old else None, new.parsed))
+        while len(_known) >= MAX_KNOWN:
+            _known.pop(next(iter(_known)), None)
+        _known[key] = known
+    return known.changes, known.agenda
+
+
+class Compared(NamedTuple):
+    """What came of a comparison; it holds the texts, so that their ids stay theirs."""
+
+    changes: tuple[DefinitionChange, ...]
+    agenda: Agenda
+    texts: tuple[Parsed | None, Parsed]
+
+
+_known: Final[dict[tuple[str, int, int], Compared]] = {}
+MAX_KNOWN: Final = 256
 
 
 @final
@@ -93,23 +116,19 @@ class Comparison:
         self.module = new.name
         self.old = old
         self.new = new.definitions
-        self.partners = match(self.new, old)
+        self.agenda = Agenda(self.new, old)
+        self.partners = self.agenda.partners
         taken = {partner for partner in self.partners if partner is not None}
         self.left = {d.name: d for index, d in enumerate(old) if index not in taken}
         """Definitions of the old version whose text is not in the new one, and that have found no successor yet."""
         still_bound = {name for definition in self.new for name in definition.binds}
-        self.replaced = {name for d in self.left.values() for name in d.binds} - still_bound
-        """Names that will stand for something else, or for nothing."""
-        self.edited: set[str] = set()
-        """Names whose object stays, and is another when it is called or looked into."""
-        self.bodies: set[str] = set()
-        """Names of functions and classes in which nothing but bodies differs."""
+        self.edits = Edits({name for d in self.left.values() for name in d.binds} - still_bound)
 
     def run(self) -> Iterator[DefinitionChange]:
         """Tell all."""
-        for definition, partner in zip(self.new, self.partners, strict=True):
+        for index, (definition, partner) in enumerate(zip(self.new, self.partners, strict=True)):
             was = self.old[partner] if partner is not None else self._predecessor(definition)
-            found = self._other(was, definition) if partner is None else self._same_text(definition, self.old[partner])
+            found = self._other(was, definition) if partner is None else self._same_text(index, self.old[partner])
             told = [self._tell(each) for each in found]
             self._note(definition, was, told)
             yield from told
@@ -121,23 +140,17 @@ class Comparison:
         name, verdict, line, detail = difference
         return DefinitionChange(self.module, name, cast("Verdict", verdict), line, detail)
 
-    def _same_text(self, definition: Definition, was: Definition) -> Iterator[Difference]:
-        causes = self._causes(definition)
+    def _same_text(self, index: int, was: Definition) -> Iterator[Difference]:
+        definition = self.new[index]
+        causes = self.edits.causes(definition)
         if causes:
             yield Difference(definition.name, "derived", definition.line, f"uses {', '.join(sorted(causes))}")
+        elif index in self.agenda.rewired or index in self.agenda.needed:
+            yield Difference(definition.name, "derived", definition.line, "stands in another order")
         elif definition.docs != was.docs:
             yield from self._other(was, definition)
         else:
             yield Difference(definition.name, "unchanged", definition.line, "")
-
-    def _causes(self, definition: Definition) -> set[str]:
-        """The names for whose sake *definition*, whose text is as before, is made again."""
-        found = set(definition.triggers & self.replaced)
-        if definition.kind == "assignment":
-            found |= definition.called & (self.edited | self.bodies)
-        elif definition.kind != "statement" or definition.binds:
-            found |= definition.reads & self.edited
-        return found - set(definition.binds)
 
     def _other(self, was: Definition | None, definition: Definition) -> Iterator[Difference]:
         """A definition whose text is not in the old version: it is new, or *was* edited."""
@@ -170,7 +183,7 @@ class Comparison:
         return was
 
     def _style(self, definitions: Sequence[Definition], node: ast.ClassDef) -> Style:
-        nodes = [d.nodes[0] for d in definitions]
+        nodes = [d.nodes[0] for d in definitions if d.kind in ("class", "import")]
         return style_of(node, {n.name: n for n in nodes if isinstance(n, ast.ClassDef)}, import_origins(nodes))
 
     def _note(self, definition: Definition, was: Definition | None, told: Sequence[DefinitionChange]) -> None:
@@ -180,10 +193,10 @@ class Comparison:
         if every <= {"unchanged", "documented"}:
             return
         if own & REPLACING or (own & {"derived"} and definition.kind != "function"):
-            self.replaced.update(definition.binds)
+            self.edits.replaced.update(definition.binds)
         elif every <= HARMLESS:
-            self.bodies.update(definition.binds)
+            self.edits.bodies.update(definition.binds)
             if was is not None and outer_differs(was.nodes[0], definition.nodes[0]):
-                self.edited.update(definition.binds)
+                self.edits.edited.update(definition.binds)
         else:
-            self.edited.update(definition.binds)
+            self.edits.edited.update(definition.binds)

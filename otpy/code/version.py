@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable
 from dataclasses import dataclass, field
-from hashlib import sha256
 from types import CodeType
-from typing import TypeAlias
 
-from otpy.code.compiler import compile_tree, future_flags, parse
-from otpy.code.definitions import Definition, definitions
+from otpy.code.cache import cache
+from otpy.code.definitions import Definition, fingerprints
+from otpy.code.parsed import Parsed, Vsn, vsn_of
 from otpy.code.sources import version_filename
 
-Vsn: TypeAlias = Hashable
-"""What a module calls its version: its `__vsn__`, or a hash of its definitions."""
+__all__ = ["Version", "Vsn", "read_version", "vsn_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +24,53 @@ class Version:
 
     name: str
     number: int
-    source: str = field(repr=False)
-    sha256: str
-    vsn: Vsn = field(compare=False)
     path: str | None
     filename: str
-    definitions: tuple[Definition, ...] = field(repr=False, compare=False)
-    doc: str | None = field(repr=False, compare=False)
-    tree: ast.Module = field(repr=False, compare=False)
-    code: CodeType = field(repr=False, compare=False)
-    flags: int = field(repr=False, compare=False)
+    parsed: Parsed = field(repr=False, compare=False)
+    sha256: str
+
+    @property
+    def source(self) -> str:
+        """Its text."""
+        return self.parsed.source
+
+    @property
+    def vsn(self) -> Vsn:
+        """Its `__vsn__`, or a hash of its definitions."""
+        return self.parsed.vsn
+
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        """Its top-level statements, in their order."""
+        return self.parsed.definitions
+
+    @property
+    def doc(self) -> str | None:
+        """The docstring of the module."""
+        return self.parsed.doc
+
+    @property
+    def tree(self) -> ast.Module:
+        """The syntax tree; not to be changed."""
+        return self.parsed.statements.tree
+
+    @property
+    def code(self) -> CodeType:
+        """The code of the whole module, not filed under any name yet."""
+        return self.parsed.code
+
+    @property
+    def flags(self) -> int:
+        """The compiler flags that its `from __future__` imports ask for."""
+        return self.parsed.flags
+
+    def compiled(self, definition: Definition, filename: str) -> CodeType:
+        """The code of one of its definitions alone, to be run."""
+        return self.parsed.statements.compiled(definition.place, filename, self.flags)
+
+    def fingerprints(self) -> dict[str, str]:
+        """For each definition a hash of it and of all that it uses when it is defined, followed to the end."""
+        return fingerprints(self.definitions)
 
     @property
     def label(self) -> str:
@@ -45,47 +79,12 @@ class Version:
 
 
 def read_version(name: str, source: str, *, number: int = 1, path: str | None = None) -> Version:
-    """The version of module *name* that *source* is.
+    """The version of module *name* that *source* is. Cheap when the same source was read before.
 
-    *path* is the file that it comes from: the place that errors name.
+    *path*: the file that it comes from, the place that errors name.
 
     Raises: CompilationFailed.
     """
-    shown = path or version_filename(name, number)
     filename = version_filename(name, number)
-    tree = parse(source, shown)
-    code = compile_tree(tree, source, filename, shown=shown)
-    found = definitions(tree)
-    return Version(
-        name=name,
-        number=number,
-        source=source,
-        sha256=sha256(source.encode(errors="surrogatepass")).hexdigest(),
-        vsn=vsn_of(found),
-        path=path,
-        filename=filename,
-        definitions=found,
-        doc=ast.get_docstring(tree, clean=False),
-        tree=tree,
-        code=code,
-        flags=future_flags(tree),
-    )
-
-
-def vsn_of(found: tuple[Definition, ...]) -> Vsn:
-    """The literal that `__vsn__` is bound to, else a hash of all definitions, whatever their order."""
-    for definition in found:
-        match definition.nodes:
-            case (ast.Assign(targets=[ast.Name("__vsn__")], value=value),):
-                try:
-                    literal = ast.literal_eval(value)
-                    hash(literal)
-                except (ValueError, TypeError):
-                    break
-                return literal  # type: ignore[no-any-return]  # hash() has just shown that it is Hashable
-            case _:
-                pass
-    digest = sha256()
-    for own in sorted(f"{d.name}={d.own};" for d in found):
-        digest.update(own.encode())
-    return digest.hexdigest()[:16]
+    parsed = cache.read(source, shown=path or filename)
+    return Version(name, number, path, filename, parsed, parsed.sha256)

@@ -77,8 +77,9 @@ def visible(scratch: ModuleType, live: ModuleType | None) -> Generator[ModuleTyp
     shown_as = scratch if live is None else View(scratch, live)
     sys.modules[name] = shown_as
     parent, _, child = name.rpartition(".")
-    if live is None and parent in sys.modules:
-        setattr(sys.modules[parent], child, scratch)
+    package = sys.modules.get(parent)
+    if package is not None and (live is None or getattr(package, child, None) is live):
+        setattr(package, child, shown_as)
     try:
         yield shown_as
     finally:
@@ -87,6 +88,8 @@ def visible(scratch: ModuleType, live: ModuleType | None) -> Generator[ModuleTyp
             _detach(scratch, name)
         else:
             sys.modules[name] = live
+            if package is not None and getattr(package, child, None) is shown_as:
+                setattr(package, child, live)
 
 
 @contextmanager
@@ -130,3 +133,10 @@ def _detach(module: ModuleType, name: str) -> None:
     package = sys.modules.get(parent)
     if package is not None and vars(package).get(child) is module:
         delattr(package, child)
+
+
+def lend(module: ModuleType) -> None:
+    """Have the running thread see what the thread sees that made the View *module*, which then does not any more."""
+    if type(module) is View:
+        _, scratch, live = object.__getattribute__(module, "_seen")
+        object.__setattr__(module, "_seen", (get_ident(), scratch, live))

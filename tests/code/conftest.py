@@ -5,10 +5,12 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from otpy.code.history import histories
+from tests.code.support import Modules, Write, named
 
 _numbers = count(1)
 
@@ -37,6 +39,18 @@ def on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     yield write
     for module in written:
         forget(module)
+
+
+@pytest.fixture
+def modules(name: str, on_disk: Write) -> Modules:
+    """Write and import modules: `modules(a="x = 1", b="from $a import x")`; `$a` is the name that `a` really has."""
+
+    def make(**sources: str) -> dict[str, ModuleType]:
+        for key, source in sources.items():
+            on_disk(f"{name}_{key}", named(source, name))
+        return {key: __import__(f"{name}_{key}") for key in sources}
+
+    return make
 
 
 def forget(module: str) -> None:

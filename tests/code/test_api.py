@@ -16,7 +16,17 @@ from otpy.errors import LoadFailed, NoSuchVersion
 
 def test_public_names() -> None:
     """What users may rely on."""
-    assert code.__all__ == ["load", "versions", "vsn", "which"]
+    assert code.__all__ == [
+        "Lingering",
+        "check_process_code",
+        "load",
+        "purge",
+        "soft_purge",
+        "versions",
+        "vsn",
+        "which",
+        "who_runs",
+    ]
     assert otpy.code is code
 
 

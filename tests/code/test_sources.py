@@ -1,11 +1,13 @@
 """Tracebacks, `inspect.getsource` and lines are right for every version."""
 
+import bdb
 import inspect
 import linecache
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -13,7 +15,8 @@ import pytest
 from otpy import code
 from otpy.code.baseline import note_source
 from otpy.code.journal import Journal
-from otpy.code.loader import prepare
+from otpy.code.loader import prepare, prepare_all
+from otpy.code.tracebacks import format_exception
 from otpy.errors import LoadFailed
 
 SOURCE = """
@@ -36,14 +39,23 @@ def shown(function: Callable[[], Any]) -> list[tuple[str, int | None, str | None
     raise AssertionError
 
 
-def test_frames_of_each_version_show_its_own_text(name: str) -> None:
-    """The old function, held by someone, and the new one, side by side."""
+def test_function_that_someone_holds_shows_the_new_text(name: str) -> None:
+    """It is the same function, and runs the new body."""
     code.load(SOURCE, name=name)
     old = sys.modules[name].fail
     code.load(NEW, name=name)
     new = sys.modules[name].fail
+    assert new is old
+    assert shown(old) == [(f"<otpy {name} 2>", 5, 'raise ValueError("two")')]
+
+
+def test_versions_side_by_side_show_their_own_texts(name: str) -> None:
+    """Where functions do not stay the same objects, as in a canary."""
+    code.load(SOURCE, name=name)
+    old = sys.modules[name].fail
+    prepare_all({name: NEW}, in_place=False).install(Journal())
     assert shown(old) == [(f"<otpy {name} 1>", 3, 'raise ValueError("one")')]
-    assert shown(new) == [(f"<otpy {name} 2>", 5, 'raise ValueError("two")')]
+    assert shown(sys.modules[name].fail) == [(f"<otpy {name} 2>", 5, 'raise ValueError("two")')]
 
 
 def test_text_outlives_checkcache(name: str) -> None:
@@ -54,12 +66,10 @@ def test_text_outlives_checkcache(name: str) -> None:
 
 
 def test_source_of_functions_and_classes(name: str) -> None:
-    """Of the old function its own text, of all that is in the module the new one's."""
+    """The new ones, whether they were edited or only moved."""
     code.load(SOURCE, name=name)
     module = sys.modules[name]
-    old = module.fail
     code.load(NEW, name=name)
-    assert 'ValueError("one")' in inspect.getsource(old)
     assert 'ValueError("two")' in inspect.getsource(module.fail)
     assert inspect.getsource(module.A).startswith("class A:")
     assert inspect.getsource(module.A.fail).startswith("    def fail(self):")
@@ -106,7 +116,7 @@ def test_form_feeds_do_not_shift_lines(name: str) -> None:
 
 
 def test_current_version_of_a_file_has_the_real_path(name: str, on_disk: Callable[[str, str], Path]) -> None:
-    """So that breakpoints and editors find it; the old version is filed under a name of its own."""
+    """So that breakpoints and editors find it."""
     path = on_disk(name, SOURCE)
     module = __import__(name)
     note_source(name)
@@ -117,8 +127,18 @@ def test_current_version_of_a_file_has_the_real_path(name: str, on_disk: Callabl
     assert module.__file__ == str(path)
     assert shown(module.fail) == [(str(path), 5, 'raise ValueError("two")')]
     assert shown(module.A().fail)[0] == (str(path), 9, "return fail()")
-    assert shown(old) == [(f"<otpy {name} 1>", 3, 'raise ValueError("one")')]
+    assert old is module.fail
     assert inspect.getsource(module.A).startswith("class A:")
+
+
+def test_what_is_gone_from_a_file_shows_its_own_text(name: str, on_disk: Callable[[str, str], Path]) -> None:
+    """A function that the new version does not have is filed under a name of its own, if someone holds it."""
+    on_disk(name, SOURCE)
+    module = __import__(name)
+    old = module.A.fail
+    prepare(name, NEW.replace("class A", "class B")).install(Journal())
+    assert shown(lambda: old(None))[1][:2] == (f"<otpy {name} 1>", 7)
+    assert inspect.getsource(old) == "    def fail(self):\n        return fail()\n"
 
 
 def test_file_that_is_edited_afterwards_does_not_confuse_tracebacks(
@@ -150,7 +170,7 @@ def test_text_that_does_not_run_is_not_believed(name: str, on_disk: Callable[[st
     old = module.fail
     path.write_text(NEW + "kept = {}\n")
     loaded = prepare(name, NEW + "kept = {}\n")
-    assert loaded.previous is None
+    assert loaded.loaded[0].previous is None
     assert "not known" in loaded.warnings[0]
     loaded.install(Journal())
     assert shown(module.fail)[0][2] == 'raise ValueError("two")'
@@ -167,3 +187,75 @@ def test_constant_edited_after_the_import_is_noticed(
     path.write_text("LIMIT = 1000\n")
     code.load(name)
     assert module.LIMIT == 1000
+
+
+def test_frame_of_a_superseded_file_shows_its_own_text(name: str, on_disk: Callable[[str, str], Path]) -> None:
+    """A generator that was begun before; Python's own traceback shows the line as it is in the file by now."""
+    source = "def g():\n    yield 1\n    raise ValueError('old')\n"
+    path = on_disk(name, source)
+    module = __import__(name)
+    running, undone = module.g(), module.g()
+    next(running)
+    next(undone)
+    prepared, journal = prepare(name, "# one\n# two\n" + source.replace("old", "new")), Journal()
+    prepared.install(journal)
+    with pytest.raises(ValueError, match="old") as caught:
+        next(running)
+    assert f"File \"<otpy {name} 1>\", line 3, in g\n    raise ValueError('old')" in format_exception(caught.value)
+    journal.undo()
+    with pytest.raises(ValueError, match="old") as caught:
+        next(undone)
+    assert f"File \"{path}\", line 3, in g\n    raise ValueError('old')" in format_exception(caught.value)
+
+
+def test_causes_and_groups_are_shown_right_too(name: str, on_disk: Callable[[str, str], Path]) -> None:
+    """However deep they are."""
+    source = "def g():\n    yield 1\n    raise ValueError('old')\n"
+    on_disk(name, source)
+    running = __import__(name).g()
+    next(running)
+    code.load("\n" + source.replace("old", "new"), name=name)
+    with pytest.raises(ValueError, match="old") as caught:
+        next(running)
+    group = ExceptionGroup("several", [caught.value])
+    group.__cause__ = caught.value
+    assert format_exception(group).count(f'File "<otpy {name} 1>", line 3, in g') == 2
+
+
+class Breaks(bdb.Bdb):
+    """Notes where it stops."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stops: list[tuple[str, int, str]] = []
+
+    def user_line(self, frame: FrameType) -> None:
+        """At each line that it stops at."""
+        name, line = frame.f_code.co_filename, frame.f_lineno
+        if self.break_here(frame):
+            self.stops.append((name, line, linecache.getline(name, line).strip()))
+        self.set_continue()
+
+
+@pytest.mark.parametrize("is_file", [True, False], ids=["file", "text"])
+def test_breakpoints_stop_at_the_lines_of_the_new_text(
+    name: str, on_disk: Callable[[str, str], Path], is_file: bool
+) -> None:
+    """In a function whose body was edited, and in one that only moved; by the name that its code has."""
+    source = "def f():\n    x = 'old'\n    return x\ndef g():\n    y = 1\n    return y\n"
+    if is_file:
+        on_disk(name, source)
+        module = __import__(name)
+    else:
+        code.load(source, name=name)
+        module = sys.modules[name]
+    code.load("# moved\n" + source.replace("old", "new"), name=name)
+    debugger = Breaks()
+    filename = module.f.__code__.co_filename
+    assert debugger.set_break(filename, 3) is None
+    assert debugger.set_break(filename, 6) is None
+    debugger.runcall(module.f)
+    debugger.runcall(module.g)
+    shown_as = debugger.canonic(filename)
+    assert [(line, text) for _, line, text in debugger.stops] == [(3, "x = 'new'"), (6, "y = 1")]
+    assert shown_as == filename

@@ -2,7 +2,6 @@
 
 import pytest
 
-from otpy.code.changes import Changes, compare
 from otpy.code.version import read_version
 from otpy.errors import CompilationFailed
 
@@ -38,29 +37,6 @@ def test_versions_are_equal_by_number_and_source() -> None:
     assert read_version("m", "x = 1") == read_version("m", "x = 1")
     assert read_version("m", "x = 1") != read_version("m", "x = 1", number=2)
     assert len({read_version("m", "x = 1"), read_version("m", "x = 1")}) == 1
-
-
-def test_changes_name_each_definition_once() -> None:
-    """Added, removed, changed, affected, only documented, unchanged."""
-    old = read_version("m", 'A = 1\ndef f():\n    """a"""\nB = 2\nC = A + 1\ndef gone(): pass\n')
-    new = read_version("m", 'A = 2\ndef f():\n    """b"""\nB = 2\nC = A + 1\ndef new(): pass\n')
-    changes = compare(old, new)
-    assert changes == Changes(
-        added=("new",), removed=("gone",), changed=("A",), affected=("C",), documented=("f",), unchanged=("B",)
-    )
-    assert str(changes).splitlines() == ["+ new", "- gone", "~ A", "> C", '" f']
-
-
-def test_same_source_has_no_changes() -> None:
-    """And says so."""
-    version = read_version("m", "x = 1")
-    assert not compare(version, version)
-    assert str(compare(version, version)) == "no changes"
-
-
-def test_everything_is_added_to_nothing() -> None:
-    """A module that is loaded for the first time."""
-    assert compare(None, read_version("m", "x = 1\ny = 2")).added == ("x", "y")
 
 
 ERRORS = [
