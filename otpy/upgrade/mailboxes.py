@@ -12,6 +12,7 @@ from typing import Any
 from otpy.behaviours.migrations import Migration
 from otpy.code.journal import Journal
 from otpy.kernel.calls import Call, Cast
+from otpy.kernel.envelopes import Parcel
 from otpy.kernel.process import Process
 
 
@@ -19,10 +20,12 @@ def convert_mailbox(process: Process, migration: Migration, journal: Journal) ->
     """Bring the messages that wait for *process* to the new classes."""
     for box in (process.held, process.mailbox):
         for index, message in enumerate(tuple(box or ())):
-            if isinstance(message, Call | Cast):
-                new = migration.migrate(message.request).value
-                if new is not message.request:
-                    journal.set_attribute(message, "request", new, f"a request to {process!r}")
+            name = "request" if isinstance(message, Call | Cast) else "message" if isinstance(message, Parcel) else None
+            if name is not None:  # others may know it: it stays the same object, with something else in it
+                old = getattr(message, name)
+                new = migration.migrate(old).value
+                if new is not old:
+                    journal.set_attribute(message, name, new, f"a message to {process!r}")
             else:
                 _replace(box, index, message, migration, journal)
 

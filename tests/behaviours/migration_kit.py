@@ -58,6 +58,18 @@ def versions(old_source: str, new_source: str) -> Versions:
     return Versions(old, new, {value: vars(new).get(name) for name, value in own.items()})
 
 
+KEPT_NAMES = frozenset({"__dict__", "__weakref__", "__module__", "__qualname__"})
+
+
+def edit(live: Any, ghost: Any) -> None:
+    """Give the class *live* all that *ghost*, its new version, has: it stays the same object."""
+    mine, wanted = dict(vars(live)), dict(vars(ghost))
+    for name in mine.keys() - wanted.keys() - KEPT_NAMES:
+        type.__delattr__(live, name)
+    for name in wanted.keys() - KEPT_NAMES:
+        type.__setattr__(live, name, wanted[name])
+
+
 def everything(root: object) -> list[Any]:
     """Return all objects that can be reached from *root* but through modules, classes and the globals of functions."""
     found: dict[int, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -235,7 +236,59 @@ def test_a_function_with_the_same_name_is_the_same_function() -> None:
     exec(source, new)  # noqa: S102 - what a reload does
     assert not diff([spec(start=Fun(old["start"]))], [spec(start=Fun(new["start"]))])
     assert diff([spec(start=Fun(old["start"]))], [spec(start=Fun(new["start"], (1,)))])
-    assert diff([spec(start=Fun(lambda: 1))], [spec(start=Fun(lambda: 1))])  # no name: nobody can tell
+
+
+def _closed_over(value: object) -> Any:
+    return lambda: value
+
+
+def _with_default(value: object) -> Any:
+    def default(*, given: object = value) -> object:
+        return given
+
+    return default
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "same"),
+    [
+        (lambda: 1, lambda: 1, True),
+        (lambda: 1, lambda: 2, False),
+        (lambda: [x for x in "ab"], lambda: [x for x in "ab"], True),  # noqa: C416 - code inside the code
+        (lambda: [x for x in "ab"], lambda: [x for x in "ac"], False),  # noqa: C416 - code inside the code
+        (_with_default(1), _with_default(2), False),
+        (_closed_over(1), _closed_over(1), True),
+        (_closed_over(1), _closed_over(2), False),
+        (partial(dict, a=1), partial(dict, a=1), True),
+        (partial(dict, a=1), partial(dict, a=2), False),
+        (partial(_closed_over(1)), partial(_closed_over(1)), True),
+        (partial(dict), dict, False),
+    ],
+    ids=str,
+)
+def test_a_function_without_a_name_is_the_same_if_it_does_the_same(was: Any, now: Any, same: bool) -> None:
+    """`init` makes its lambdas anew each time it runs: that alone must not cost a child its life."""
+    assert bool(diff([spec(start=Fun(was))], [spec(start=Fun(now))])) is not same
+
+
+class _Incomparable:
+    def __eq__(self, other: object) -> bool:
+        raise AttributeError("version 1 has no such field")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_arguments_that_cannot_be_compared_are_different() -> None:
+    """Such as instances of two versions of a class, whose __eq__ looks for fields that one of them lacks."""
+    old, new = (spec(start=MFA("m", "f", (_Incomparable(),))) for _ in range(2))
+    assert diff([old], [new]).changed[0].start_changed
+
+
+def test_the_forgotten_arguments_of_a_temporary_child_are_no_change() -> None:
+    """It is never started again, so they were let go of when it was."""
+    full = spec(start=MFA("m", "f", (1,)), restart="temporary")
+    assert not diff([forget_args(full)], [full])
+    assert diff([forget_args(full)], [spec(start=MFA("m", "g", (1,)), restart="temporary")])
 
 
 def test_flags_that_differ() -> None:

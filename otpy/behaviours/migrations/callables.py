@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import types
+from collections.abc import Mapping
 from typing import Any, Final
 
 from otpy.behaviours.migrations.containers import copies
@@ -17,29 +18,30 @@ from otpy.errors import MigrationFailed
 LRU_WRAPPER: Final[type] = type(functools.lru_cache(lambda: None))
 
 
-def successor(c: Copier, old: Any) -> Any:
+def successor(replaced: Mapping[Any, Any], old: Any) -> Any:
     """What has taken the place of a class or function, *old* itself if nothing has."""
-    if old not in c.replaced:
+    if old not in replaced:
         return old
-    new = c.replaced[old]
+    new = replaced[old]
     if new is None:
         what = class_name(old) if isinstance(old, type) else f"{old.__module__}.{old.__qualname__}"
         raise MigrationFailed(
             f"the state refers to {what}, which the new version does not have; "
-            "was it renamed? write code_change(old_vsn, state, extra), which takes it out of the state"
+            f"if it was renamed, say so at its new place, @otpy.renamed({getattr(old, '__qualname__', '…')!r}); "
+            "or write code_change(old_vsn, state, extra), which takes it out of the state"
         )
     return new
 
 
 def copy_class(c: Copier, old: type) -> Any:
     """A reference to a class: its successor, if it has one."""
-    return successor(c, old)
+    return c.plans.as_classes.get(old) or successor(c.plans.replaced, old)
 
 
 def _copy_function(c: Copier, old: types.FunctionType) -> Any:
-    if old in c.replaced:
-        return successor(c, old)
-    if old.__closure__ is None or not c.replaced or not c.holds_old(old):
+    if old in c.plans.replaced:
+        return successor(c.plans.replaced, old)
+    if old.__closure__ is None or c.changing is None:
         return old
     return c.later(function_steps(c, old))
 
@@ -82,11 +84,11 @@ def _copy_method(c: Copier, old: types.MethodType) -> Any:
 def _method_steps(c: Copier, old: types.MethodType) -> Steps:
     (owner,) = yield from copies(c, (old.__self__,))
     was: Any = old.__self__ if isinstance(old.__self__, type) else type(old.__self__)
-    if not c.is_old(was):
+    if not c.plans.is_old(was):
         (function,) = yield from copies(c, (old.__func__,))
         return c.remember(old, types.MethodType(function, owner))
     name = old.__func__.__name__
-    function = getattr(successor(c, was), name, None)
+    function = getattr(successor(c.plans.replaced, was), name, None)
     if function is None:
         raise MigrationFailed(
             f"the state holds the bound method {class_name(was)}.{name}, which the new version does not have; "
@@ -122,9 +124,9 @@ def _partial_steps(c: Copier, old: functools.partial[Any]) -> Steps:
 
 def copy_cached(c: Copier, old: Any) -> Any:
     """An `lru_cache` over a function that has been replaced is made anew, and empty; any other is shared."""
-    if old.__wrapped__ not in c.replaced:
+    if old.__wrapped__ not in c.plans.replaced:
         return old
-    new = functools.lru_cache(**old.cache_parameters())(successor(c, old.__wrapped__))
+    new = functools.lru_cache(**old.cache_parameters())(successor(c.plans.replaced, old.__wrapped__))
     return c.remember(old, new)
 
 

@@ -10,12 +10,13 @@ Handlers take `(copier, old)` and return the copy, or `copier.later(generator)`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from typing import Any, Final, TypeAlias, TypeVar, final
 
 from otpy.behaviours.migrations.kinds import ATOMIC
 from otpy.behaviours.migrations.report import Ledger
-from otpy.behaviours.migrations.scan import reachable, reaches
+from otpy.behaviours.migrations.scan import Scan, reachable
+from otpy.behaviours.migrations.shapes import Shape
 
 ValueT = TypeVar("ValueT")
 
@@ -30,16 +31,66 @@ DEPTH: Final = 60
 
 
 @final
-class Copier:
-    """One memo and what belongs to it. *replaced*: old class or function → its successor, None if it is gone.
+class Plans:
+    """What to do with the objects of each class. One serves all states of an upgrade, on all threads.
 
-    *planner* chooses the handler for a class that was not met before.
+    *replaced*: old class or function → its successor, None if it is gone. *reshaped*: a class whose instances get
+    other fields → the shape they had. *scan* finds what has to change; None: everything is copied. *as_classes*: a
+    class → the class that copies of its instances get, with the attributes they have.
     """
 
-    def __init__(self, replaced: Mapping[Any, Any], planner: Callable[[Copier, type], Handler]) -> None:
-        self.replaced = replaced
-        self.planner = planner
+    def __init__(
+        self,
+        planner: Callable[[Plans, type], Handler],
+        *,
+        replaced: Mapping[Any, Any] | None = None,
+        reshaped: Mapping[type, Shape] | None = None,
+        as_classes: Mapping[type, type] | None = None,
+        scan: Scan | None = None,
+    ) -> None:
+        self.replaced: Mapping[Any, Any] = replaced or {}
+        self.reshaped: Mapping[type, Shape] = reshaped or {}
+        self.as_classes: Mapping[type, type] = as_classes or {}
+        self.scan = scan
         self.handlers: dict[type, Handler] = {}
+        self._planner = planner
+
+    def handler(self, cls: type) -> Handler:
+        """The handler for instances of *cls*, which was not met before."""
+        chosen = self.handlers[cls] = self._planner(self, cls)
+        return chosen
+
+    def is_old(self, cls: type) -> bool:
+        """Whether *cls* has been replaced or removed."""
+        return cls in self.replaced
+
+
+@final
+class Copier:
+    """One memo and what belongs to it. Use it from one thread at a time."""
+
+    __slots__ = (
+        "_depth",
+        "_pending",
+        "_strong",
+        "changing",
+        "handlers",
+        "ledger",
+        "memo",
+        "open",
+        "open_hits",
+        "originals",
+        "plans",
+        "replaced_ids",
+        "root",
+        "waiting",
+    )
+
+    def __init__(self, plans: Plans, ledger: Ledger) -> None:
+        self.plans = plans
+        self.handlers = plans.handlers
+        self.replaced_ids: Collection[int] = plans.scan.ids if plans.scan is not None else ()
+        self.ledger = ledger
         self.memo: dict[int, Any] = {}
         self.originals: list[Any] = []
         """Keeps what is in the memo alive, since it is known by id."""
@@ -48,17 +99,18 @@ class Copier:
         self.open_hits = 0
         """How often an incomplete copy was given out: what hashes it has to wait."""
         self.waiting: list[Callable[[], None]] = []
-        self.ledger = Ledger()
+        self.changing: Collection[int] | None = None
+        """The objects that have to become other objects, all else is shared; None: everything is copied."""
         self.root: Any = None
         self._strong: set[int] | None = None
         self._pending: list[Steps] = []
         self._depth = 0
 
-    def copy(self, root: ValueT) -> ValueT:
-        """The copy of *root* and all that it holds."""
-        self.root, self._strong = root, None
-        self._pending.clear()
-        self._depth = 0
+    def copy(self, root: ValueT, changing: Collection[int] | None = None) -> ValueT:
+        """The copy of *root* and of all that it holds, as far as it is in *changing*."""
+        self.root, self._strong, self.changing, self._depth = root, None, changing, 0
+        if self._pending:
+            self._pending.clear()
         made: ValueT = self.run(root)
         # Keys that were incomplete when they were met are complete now.
         while self.waiting:
@@ -97,9 +149,10 @@ class Copier:
             if key in self.open:
                 self.open_hits += 1
             return made
-        handler = self.handlers.get(cls)
-        if handler is None:
-            handler = self.handlers[cls] = self.planner(self, cls)
+        changing = self.changing
+        if changing is not None and key not in changing and key not in self.replaced_ids:
+            return old
+        handler = self.handlers.get(cls) or self.plans.handler(cls)
         if self._depth == DEPTH:
             return self.later(self.put_off(handler, old))
         self._depth += 1
@@ -136,21 +189,19 @@ class Copier:
 
     def keep(self, old: Any) -> Any:
         """*old* itself is the copy."""
-        self.ledger.kept(old)
+        self.ledger.note("kept", type(old))
         return self.remember(old, old)
 
     # -- questions -----------------------------------------------------------------------------------
 
-    def is_old(self, cls: type) -> bool:
-        """Whether *cls* has been replaced or removed."""
-        return cls in self.replaced
-
     def holds_old(self, value: object) -> bool:
         """Whether anything that has been replaced can be reached from *value*."""
-        return reaches(value, self.replaced)
+        return self.plans.scan is not None and bool(self.plans.scan.changing(value))
 
     def is_part_of_root(self, value: object) -> bool:
         """Whether the state itself holds *value*, so that it will have a copy; weak references do not count."""
+        if self.changing is not None:
+            return id(value) in self.changing
         if self._strong is None:
             self._strong = reachable(self.root)
         return id(value) in self._strong

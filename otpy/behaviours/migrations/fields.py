@@ -6,10 +6,14 @@ import ast
 import dataclasses
 import inspect
 import textwrap
+import types
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from otpy.behaviours.migrations.kinds import loaded
+from otpy.behaviours.migrations.kinds import ATOMIC, loaded
+from otpy.code.differences import self_attributes
+
+NO_DEFAULT: Final = object()
 
 
 class Field(NamedTuple):
@@ -17,6 +21,8 @@ class Field(NamedTuple):
 
     name: str
     make: Callable[[Any], object] | None
+    constant: object = NO_DEFAULT
+    """The default, if it is the same object each time."""
 
 
 Fields = Mapping[str, Field]
@@ -31,13 +37,18 @@ def declared_fields(cls: type) -> Fields | None:
     return None
 
 
-def _constant(value: object) -> Callable[[Any], object]:
-    """A default that is the same object each time."""
-    return lambda _owner: value
+def _constant(name: str, value: object) -> Field:
+    def default(_owner: object) -> object:
+        return value
+
+    return Field(name, default, value)
 
 
-def _calling(factory: Callable[[], object]) -> Callable[[Any], object]:
-    return lambda _owner: factory()
+def _calling(name: str, factory: Callable[[], object]) -> Field:
+    def default(_owner: object) -> object:
+        return factory()
+
+    return Field(name, default)
 
 
 def _dataclass_fields(cls: Any) -> list[Field] | None:
@@ -46,9 +57,9 @@ def _dataclass_fields(cls: Any) -> list[Field] | None:
     found: list[Field] = []
     for field in dataclasses.fields(cls):
         if field.default is not dataclasses.MISSING:
-            found.append(Field(field.name, _constant(field.default)))
+            found.append(_constant(field.name, field.default))
         elif field.default_factory is not dataclasses.MISSING:
-            found.append(Field(field.name, _calling(field.default_factory)))
+            found.append(_calling(field.name, field.default_factory))
         else:
             found.append(Field(field.name, None))
     return found
@@ -60,14 +71,14 @@ def _attrs_fields(cls: Any) -> list[Field] | None:
         return None
     nothing, factory = loaded("attr", "NOTHING"), loaded("attr", "Factory")
 
-    def default(given: Any) -> Callable[[Any], object] | None:
+    def field_of(name: str, given: Any) -> Field:
         if given is nothing:
-            return None
+            return Field(name, None)
         if isinstance(given, factory):
-            return given.factory if given.takes_self else _calling(given.factory)
-        return _constant(given)
+            return Field(name, given.factory) if given.takes_self else _calling(name, given.factory)
+        return _constant(name, given)
 
-    return [Field(attribute.name, default(attribute.default)) for attribute in attributes]
+    return [field_of(attribute.name, attribute.default) for attribute in attributes]
 
 
 def _pydantic_fields(cls: Any) -> list[Field] | None:
@@ -90,18 +101,15 @@ def _struct_fields(cls: Any) -> list[Field] | None:
     # Not msgspec.structs.fields: it evaluates the annotations, and a name that is missing there is no fault of a state.
     defaults = cls.__struct_defaults__
     padded = (NO_DEFAULT,) * (len(names) - len(defaults)) + defaults
-    return [Field(name, _struct_default(given)) for name, given in zip(names, padded, strict=True)]
+    return [_struct_field(name, given) for name, given in zip(names, padded, strict=True)]
 
 
-NO_DEFAULT: Final = object()
-
-
-def _struct_default(given: Any) -> Callable[[Any], object] | None:
+def _struct_field(name: str, given: Any) -> Field:
     if given is NO_DEFAULT or given is loaded("msgspec", "NODEFAULT"):
-        return None
+        return Field(name, None)
     if type(given).__name__ == "Factory":
-        return _calling(given.factory)
-    return _constant(given)
+        return _calling(name, given.factory)
+    return _constant(name, given)
 
 
 def _named_tuple_fields(cls: Any) -> list[Field] | None:
@@ -109,42 +117,75 @@ def _named_tuple_fields(cls: Any) -> list[Field] | None:
         return None
     named: Any = cls
     defaults = named._field_defaults
-    return [Field(name, _constant(defaults[name]) if name in defaults else None) for name in named._fields]
+    return [_constant(name, defaults[name]) if name in defaults else Field(name, None) for name in named._fields]
 
 
 # -- plain classes ---------------------------------------------------------------------------------
 
 
 def init_attributes(cls: type) -> Fields:
-    """The attributes that `__init__` of a plain class always sets, with a default where it sets a literal.
+    """The attributes that `__init__` of a plain class always sets, with a default where it can be told without calls.
 
-    Empty where the source cannot be found.
+    That is a literal (`self.log = []`), a parameter that has a default (`self.final = final`), or a choice between such
+    (`self.tags = tags or []`). Empty where the source cannot be found.
     """
     found: dict[str, Field] = {}
     for base in reversed(cls.__mro__):
         init = vars(base).get("__init__")
-        if inspect.isfunction(init):
+        if isinstance(init, types.FunctionType):
             found.update(_assigned_attributes(init))
     return found
 
 
-def _assigned_attributes(init: Callable[..., object]) -> dict[str, Field]:
+def initial_attributes(cls: type) -> frozenset[str]:
+    """The attributes that `__init__` of a plain class sets, always or not, under the names that instances have."""
+    found: set[str] = set()
+    for base in cls.__mro__:
+        init = vars(base).get("__init__")
+        function = _tree_of(init) if isinstance(init, types.FunctionType) else None
+        if function is not None:
+            found.update(_mangled(base, name) for name in self_attributes(function))
+    return frozenset(found)
+
+
+def _mangled(owner: type, name: str) -> str:
+    is_private = name.startswith("__") and not name.endswith("__")
+    return f"_{owner.__name__.lstrip('_')}{name}" if is_private else name
+
+
+def _tree_of(init: types.FunctionType) -> ast.FunctionDef | None:
     try:
         function = ast.parse(textwrap.dedent(inspect.getsource(init))).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):
-        return {}
-    if not isinstance(function, ast.FunctionDef) or not function.args.args:
+        return None
+    return function if isinstance(function, ast.FunctionDef) and function.args.args else None
+
+
+def _assigned_attributes(init: types.FunctionType) -> dict[str, Field]:
+    function = _tree_of(init)
+    if function is None:
         return {}
     own = function.args.args[0].arg
+    defaults = _parameters(init, function)
     found: dict[str, Field] = {}
     for statement in function.body:
         target, value = _assignment(statement)
         match target:
             case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name == own and value is not None:
-                found[attribute] = Field(attribute, literal(value))
+                found[attribute] = derived(attribute, value, defaults)
             case _:
                 pass
     return found
+
+
+def _parameters(init: types.FunctionType, function: ast.FunctionDef) -> dict[str, object]:
+    """The parameters that have a default and are what they were when they are read: nothing assigns them."""
+    given = init.__defaults__ or ()
+    positional = init.__code__.co_varnames[: init.__code__.co_argcount]
+    defaults: dict[str, object] = dict(zip(positional[len(positional) - len(given) :], given, strict=True))
+    defaults |= init.__kwdefaults__ or {}
+    assigned = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    return {name: value for name, value in defaults.items() if name not in assigned}
 
 
 def _assignment(statement: ast.stmt) -> tuple[ast.expr | None, ast.expr | None]:
@@ -157,10 +198,27 @@ def _assignment(statement: ast.stmt) -> tuple[ast.expr | None, ast.expr | None]:
             return None, None
 
 
-def literal(value: ast.expr) -> Callable[[Any], object] | None:
-    """A literal is evaluated each time: every object gets a list of its own."""
+NO_CALLS: Final = (
+    *(ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Name, ast.Load, ast.UnaryOp, ast.USub, ast.Not),
+    *(ast.BoolOp, ast.Or, ast.And, ast.IfExp, ast.Compare, ast.Is, ast.IsNot, ast.Expression),
+)
+"""What an expression may be made of, for its value to be told without running any code of a user."""
+
+
+def derived(name: str, value: ast.expr, defaults: Mapping[str, object]) -> Field:
+    """The field that gets *value*, an expression of literals and *defaults*; a required one if it has more in it."""
+    for node in ast.walk(value):
+        if not isinstance(node, NO_CALLS) or (isinstance(node, ast.Name) and node.id not in defaults):
+            return Field(name, None)
+    code = compile(ast.Expression(value), "<default>", "eval")
+    known = {"__builtins__": {}, **defaults}
+
+    def evaluate() -> object:
+        made: object = eval(code, known)  # noqa: S307 - nothing in it calls anything
+        return made
+
     try:
-        ast.literal_eval(value)
-    except (ValueError, TypeError):
-        return None
-    return lambda _owner: ast.literal_eval(value)
+        example = evaluate()
+    except Exception:  # noqa: BLE001 - such as a list as a key; or a truth that raises
+        return Field(name, None)
+    return _constant(name, example) if type(example) in ATOMIC else _calling(name, evaluate)

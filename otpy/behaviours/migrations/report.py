@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar, final
+from typing import Final, Generic, TypeAlias, TypeVar, final
+
+import msgspec
 
 ValueT = TypeVar("ValueT")
 
@@ -20,17 +21,19 @@ class Report:
     """What happened to the objects of one state, by the name of their class."""
 
     migrated: Mapping[str, int] = field(default_factory=dict)
-    """How many objects got a new class."""
+    """How many objects got a new class, or the new fields of theirs."""
     dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Fields that the new class does not have: their values are gone."""
+    """Fields that the class does not have any more: their values are gone."""
     filled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Fields that the old class did not have: they got their defaults."""
+    """Fields that the class did not have before: they got their defaults."""
+    renamed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Fields that have another name now, as "old → new"."""
     kept: Mapping[str, int] = field(default_factory=dict)
     """Objects that are the same in the original and in the copy: locks, sockets, files, pids."""
 
     @property
     def migrated_count(self) -> int:
-        """How many objects got a new class, of all classes."""
+        """How many objects were brought over, of all classes."""
         return sum(self.migrated.values())
 
     def __str__(self) -> str:
@@ -45,49 +48,70 @@ class Report:
             yield f"{name}: dropped {', '.join(fields)}"
         for name, fields in self.filled.items():
             yield f"{name}: filled {', '.join(fields)}"
+        for name, fields in self.renamed.items():
+            yield f"{name}: renamed {', '.join(fields)}"
         for name, count in self.kept.items():
             yield f"{name}: {count} kept by reference"
 
 
-@dataclass(frozen=True, slots=True)
-class Migrated(Generic[ValueT]):
+NOTHING: Final = Report()
+"""The report on a state that needed nothing."""
+
+
+class Migrated(msgspec.Struct, Generic[ValueT], frozen=True):
     """A migrated state, and what was done to it. `value is original` if there was nothing to do."""
 
     value: ValueT
     report: Report
 
 
+Fact: TypeAlias = tuple[str, type, str]
+"""What happened, to an instance of which class, and to which of its fields."""
+
+MANY_REPORTS: Final = 1000
+
+
 @final
 class Ledger:
-    """Collects what goes into a report."""
+    """Collects what goes into a report. Used again and again: states of one kind share one report."""
 
     def __init__(self) -> None:
-        self._migrated: dict[type, int] = {}
-        self._kept: Counter[type] = Counter()
-        self._dropped: dict[type, dict[str, None]] = {}
-        self._filled: dict[type, dict[str, None]] = {}
+        self.facts: dict[Fact, int] = {}
+        self._reports: dict[tuple[tuple[Fact, int], ...], Report] = {}
 
-    def migrated(self, cls: type) -> None:
-        """An object got the class *cls*."""
-        self._migrated[cls] = self._migrated.get(cls, 0) + 1
+    def note(self, what: str, cls: type, name: str = "") -> None:
+        """One more object of *cls* was "migrated" or "kept", or its field *name* "dropped", "filled" or "renamed"."""
+        fact = (what, cls, name)
+        self.facts[fact] = self.facts.get(fact, 0) + 1
 
-    def kept(self, value: object) -> None:
-        """*value* is the same object in both."""
-        self._kept[type(value)] += 1
-
-    def dropped(self, cls: type, name: str) -> None:
-        """*cls* has no place for the field *name*."""
-        self._dropped.setdefault(cls, {})[name] = None
-
-    def filled(self, cls: type, name: str) -> None:
-        """The field *name* of *cls* got its default."""
-        self._filled.setdefault(cls, {})[name] = None
+    def clear(self) -> None:
+        """Forget what was collected."""
+        self.facts.clear()
 
     def report(self) -> Report:
         """All that was collected."""
-        return Report(
-            migrated={class_name(cls): count for cls, count in self._migrated.items()},
-            dropped={class_name(cls): tuple(names) for cls, names in self._dropped.items()},
-            filled={class_name(cls): tuple(names) for cls, names in self._filled.items()},
-            kept={class_name(cls): count for cls, count in self._kept.items()},
-        )
+        if not self.facts:
+            return NOTHING
+        key = tuple(self.facts.items())
+        found = self._reports.get(key)
+        if found is None:
+            if len(self._reports) >= MANY_REPORTS:
+                self._reports.clear()
+            found = self._reports[key] = _report(self.facts)
+        return found
+
+
+def _report(facts: Mapping[Fact, int]) -> Report:
+    counts: dict[str, dict[str, int]] = {}
+    names: dict[str, dict[str, tuple[str, ...]]] = {}
+    for (what, cls, name), count in facts.items():
+        counts.setdefault(what, {})[class_name(cls)] = count
+        fields = names.setdefault(what, {})
+        fields[class_name(cls)] = (*fields.get(class_name(cls), ()), name)
+    return Report(
+        migrated=counts.get("migrated", {}),
+        dropped=names.get("dropped", {}),
+        filled=names.get("filled", {}),
+        renamed=names.get("renamed", {}),
+        kept=counts.get("kept", {}),
+    )

@@ -1,0 +1,97 @@
+"""Where objects of changed classes wait besides states: mailboxes, timers, rows of tables, what `init` was given.
+
+All are brought to the new classes by the same migration as the states, so that what a message shares with a state it
+goes on sharing. Each exchange has its inverse written first. What waits elsewhere (globals, other threads, answers that
+nobody has fetched yet) is out of reach, and stays what it is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from otpy.behaviours.migrations import Migration
+from otpy.code.journal import Journal
+from otpy.errors import MigrationFailed
+from otpy.kernel.ets import Table
+from otpy.kernel.ets_rows import KeysCollide, Row
+from otpy.kernel.primitives import Sending
+from otpy.kernel.process import Process
+from otpy.kernel.runtime import Runtime
+from otpy.upgrade.between import between_slices
+from otpy.upgrade.mailboxes import convert_mailbox
+
+
+def convert_roots(processes: Sequence[Process], migration: Migration, journal: Journal) -> None:
+    """Bring what waits for *processes*, which are at rest, and on timers, to the new classes. Raises MigrationFailed.
+
+    Timers first: one that fires meanwhile has then either sent the old message, which is found in the mailbox, or the
+    new one.
+    """
+    if migration.is_empty or not processes:
+        return
+    convert_timers(processes[0].runtime, migration, journal)
+    for process in processes:
+        if process.exit_reason is None:
+            convert_mailbox(process, migration, journal)
+            convert_argument(process, migration, journal)
+            for belonging in tuple(process.belongings or ()):
+                if isinstance(belonging, Table):
+                    convert_rows(belonging, migration, journal)
+
+
+def convert_argument(process: Process, migration: Migration, journal: Journal) -> None:
+    """What its `init` was given, or will be, if it has not begun yet."""
+    new = migration.migrate(process.argument).value
+    if new is not process.argument:
+        journal.set_attribute(process, "argument", new, f"what {process!r} was started with")
+
+
+def convert_timers(runtime: Runtime, migration: Migration, journal: Journal) -> None:
+    """The messages that timers will send."""
+    shots: list[Any] = between_slices(runtime, runtime.timers.shots)
+    for shot in shots:
+        if isinstance(shot, Sending):
+            old = shot.message
+            new = migration.migrate(old).value
+            if new is not old:
+                journal.write(f"a message on a timer for {shot.dest!r}", partial(_unsend, shot, old, new))
+                shot.message = new
+
+
+def _unsend(shot: Sending, old: Any, new: Any) -> None:
+    """Have the timer send *old*; if it has sent *new* already, let that be *old* where it waits."""
+    shot.message = old
+    target = shot.target()
+    boxes: tuple[deque[Any] | None, ...] = (target.held, target.mailbox) if target is not None else ()
+    for box in boxes:
+        for index, message in enumerate(tuple(box or ())):
+            if message is new and box is not None:
+                box[index] = old
+
+
+def convert_rows(table: Table, migration: Migration, journal: Journal) -> None:
+    """The rows of a table, keys too. Rows that others add meanwhile are brought over with the rest."""
+    before: dict[int, tuple[Row, Row]] = {}
+
+    def forward(row: Row) -> Row:
+        new = migration.migrate(row).value
+        if new is not row:
+            before[id(new)] = new, row
+        return new
+
+    def back(row: Row) -> Row:
+        new, old = before.get(id(row), (None, row))
+        return old if new is row else row
+
+    journal.write(f"rows of {table!r}", partial(table.replace_rows, back))
+    try:
+        table.replace_rows(forward)
+    except KeysCollide as error:
+        message = (
+            f"two keys of {table!r} are equal after the migration: a field that told them apart is gone; "
+            "keep the field, or take the rows out before"
+        )
+        raise MigrationFailed(message, table.owner, error) from error
