@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
-from otpy.behaviours.children_start import MFA, Fun, Start, as_start, module_of, name_of, without_args
+from otpy.behaviours.children_start import MFA, Fun, Start, as_start, module_of, same_start, without_args
 from otpy.behaviours.results import UNSET, Unset
 from otpy.errors import BadChildSpec, BadSupFlags
 from otpy.kernel.pid import Pid
@@ -32,6 +32,7 @@ __all__ = [
     "check_flags",
     "check_spec",
     "check_specs",
+    "compare",
     "diff",
     "diff_flags",
 ]
@@ -329,7 +330,7 @@ def diff(old: Iterable[ChildSpec], new: Iterable[ChildSpec]) -> SpecDiff:
     """Return the difference of two lists of checked specs. Children are the same if they have the same id."""
     before = {spec.id: spec for spec in old}
     after = {spec.id: spec for spec in new}
-    changes = (_change(before[spec.id], spec) for spec in after.values() if spec.id in before)
+    changes = (compare(before[spec.id], spec) for spec in after.values() if spec.id in before)
     return SpecDiff(
         added=tuple(spec for spec in after.values() if spec.id not in before),
         removed=tuple(spec for spec in before.values() if spec.id not in after),
@@ -344,15 +345,15 @@ def diff_flags(old: SupFlags, new: SupFlags) -> dict[str, tuple[object, object]]
     return {name: (was, now) for name, was, now in pairs if was != now}
 
 
-def _change(old: ChildSpec, new: ChildSpec) -> SpecChange:
+def compare(old: ChildSpec, new: ChildSpec) -> SpecChange:
+    """Return how two checked specs of one child differ; `fields` is empty if they do not."""
+    forgets = old.restart == "temporary"  # its arguments were forgotten when it was started: see forget_args
     pairs = ((name, getattr(old, name), getattr(new, name)) for name in ChildSpec.__struct_fields__)
-    return SpecChange(old, new, tuple(name for name, was, now in pairs if not _same(was, now)))
+    return SpecChange(old, new, tuple(name for name, was, now in pairs if not _same(was, now, forgets)))
 
 
-def _same(was: object, now: object) -> bool:
-    """Whether two fields say the same. Functions do if they have the same name: the younger one is its new version."""
-    if isinstance(was, Fun) and isinstance(now, Fun):
-        name = name_of(was.function)
-        same = was.function == now.function or (name is not None and name == name_of(now.function))
-        return same and was.args == now.args and was.kwargs == now.kwargs
+def _same(was: object, now: object, forgets: bool) -> bool:
+    """Whether two fields say the same."""
+    if isinstance(was, MFA | Fun) and isinstance(now, MFA | Fun):
+        return same_start(without_args(was), without_args(now)) if forgets else same_start(was, now)
     return was == now

@@ -8,13 +8,14 @@ handle_start_child/2, update_childspec/2.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 import msgspec
 
 from otpy.behaviours import children_shutdown, supervisor_reports
 from otpy.behaviours.child_spec import ChildCounts, ChildSpec, SupFlags, check_spec, forget_args
+from otpy.behaviours.children_plan import ChildrenPlan, children_plan
 from otpy.behaviours.children_start import Failed
 from otpy.behaviours.children_state import Child, Children, Row, launch, pid_of, refusal
 from otpy.behaviours.restarts import ended_well, group
@@ -42,14 +43,22 @@ class FailedToStartChild(msgspec.Struct, frozen=True):
 
 @final
 class OrderedChildren(Children):
-    """`children` has them by id, in start order; `kept` are the ids for which the last code_change had no spec."""
+    """The children of three strategies.
 
-    __slots__ = ("children", "kept")
+    - `children` has them by id, in start order.
+    - `requested` are the ids of those that `start_child` has added: no `init` speaks of them.
+    - `kept` are the ids for which the last code_change had no spec.
+    - `leaving` run, but an upgrade has removed them or put others in their place: they wait to be ended (`finish`).
+    """
+
+    __slots__ = ("children", "kept", "leaving", "requested")
 
     def __init__(self, flags: SupFlags, arg: object, specs: Iterable[ChildSpec] = ()) -> None:
         super().__init__(flags, arg)
         self.children: dict[Hashable, Child] = {spec.id: Child(spec) for spec in specs}
+        self.requested: set[Hashable] = set()
         self.kept: tuple[Hashable, ...] = ()
+        self.leaving: list[Child] = []
 
     def start_all(self) -> FailedToStartChild | None:
         """Start every child; if one fails, end those before it and return why."""
@@ -78,6 +87,7 @@ class OrderedChildren(Children):
             return refusal(outcome)
         if outcome is not None or spec.restart != "temporary":
             self.children[spec.id] = child
+            self.requested.add(spec.id)
         return outcome
 
     def terminate_child(self, name: object) -> SupervisorError | None:
@@ -102,7 +112,7 @@ class OrderedChildren(Children):
         child = self._idle(name)
         if isinstance(child, SupervisorError):
             return child
-        del self.children[child.spec.id]
+        self._forget(child)
         return None
 
     def get_childspec(self, name: object) -> ChildSpec | SupervisorError:
@@ -143,7 +153,11 @@ class OrderedChildren(Children):
         """See Children. The spec of a temporary child goes with it."""
         self._stopped(child)
         if child.spec.restart == "temporary":
-            del self.children[child.spec.id]
+            self._forget(child)
+
+    def _forget(self, child: Child) -> None:
+        del self.children[child.spec.id]
+        self.requested.discard(child.spec.id)
 
     def start_again(self, child: Child) -> None:
         """See Children."""
@@ -167,7 +181,7 @@ class OrderedChildren(Children):
             if isinstance(outcome, Failed):
                 return child, outcome.reason
             if outcome is None and child.spec.restart == "temporary":
-                del self.children[child.spec.id]
+                self._forget(child)
         return None
 
     def _start(self, child: Child) -> Any:
@@ -187,6 +201,7 @@ class OrderedChildren(Children):
 
     def end_all(self) -> None:
         """See Children."""
+        self._end_leaving()
         self._end_group(list(self.children.values()))
 
     def _end_group(self, children: list[Child]) -> list[Child]:
@@ -227,6 +242,8 @@ class OrderedChildren(Children):
         new = OrderedChildren(flags, self.arg, specs)
         new.restarts = self.restarts.copy()
         new.kept = tuple(name for name in self.children if name not in new.children)
+        new.requested = self.requested.intersection(new.kept)
+        new.leaving = list(self.leaving)
         for name, old in self.children.items():
             child = new.children.setdefault(name, Child(old.spec))
             child.pid, child.restarting = old.pid, old.restarting
@@ -235,3 +252,73 @@ class OrderedChildren(Children):
             if child.spec.significant and (child.restarting or child.pid is not None):
                 new.significant.add(child)
         return new
+
+    # -- upgrades
+
+    def plan(self, new: OrderedChildren) -> ChildrenPlan:
+        """Return what leads to the state *new*, which `replaced` has made. Children that were requested stay."""
+        staying = self.requested.intersection(new.kept)
+        running = {name: child.pid for name, child in self.children.items() if child.pid is not None}
+        return children_plan(
+            [child.spec for name, child in self.children.items() if name not in staying],
+            [child.spec for name, child in new.children.items() if name not in new.kept],
+            flags=(self.flags, new.flags),
+            idle=self.children.keys() - running.keys(),
+            names={name: tuple(pid.names or ()) for name, pid in running.items()},
+        )
+
+    def part_with(self, plan: ChildrenPlan) -> list[Hashable]:
+        """Have who is removed or replaced by *plan* leave, and return who has to be started, in start order.
+
+        Of the state that `replaced` has made, before it is in place.
+        """
+        for spec in plan.removed:
+            self._leave(self.children.pop(spec.id), spec)
+        for change in plan.replaced:
+            self._leave(self.children[change.new.id], change.old)
+            self.children[change.new.id] = Child(change.new)
+        self.kept = tuple(name for name in self.kept if name in self.children)
+        starting = {*(spec.id for spec in plan.added), *(change.new.id for change in plan.replaced)}
+        return [name for name in self.children if name in starting]
+
+    def _leave(self, child: Child, spec: ChildSpec) -> None:
+        if child.pid is not None and not child.restarting:
+            self.leaving.append(Child(spec, (), child.pid))
+        self._stopped(child)
+
+    def finish(self, late: Iterable[Hashable]) -> list[str]:
+        """End who leaves, then start those of *late* that are still there and do not run; return what went wrong.
+
+        Who does not start is tried again like a child whose restart has failed.
+        """
+        self._end_leaving()
+        problems: list[str] = []
+        for name in late:
+            child = self.children.get(name)
+            if child is None or child.pid is not None or child.restarting:
+                continue
+            failure = self._start_group((child,))
+            if failure is not None:
+                reason = failure[1]
+                problems.append(f"the child {name!r} did not start in the place of its predecessor: {reason!r}")
+                if child.spec.restart == "temporary":
+                    self._forget(child)
+                else:
+                    self.failed(child, name, reason)
+        return problems
+
+    def _all(self) -> Iterable[Child]:
+        return [*self.children.values(), *self.leaving]
+
+    def take_over(self, renewed: Mapping[Child, Child]) -> None:
+        """See Children."""
+        super().take_over(renewed)
+        self.children = {name: renewed[child] for name, child in self.children.items()}
+        self.leaving = [renewed[child] for child in self.leaving]
+        self.requested = set(self.requested)
+
+    def _end_leaving(self) -> None:
+        """End those that leave, the last one first."""
+        while self.leaving:
+            self._end(self.leaving[-1])
+            self.leaving.pop()

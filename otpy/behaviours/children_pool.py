@@ -8,8 +8,9 @@ Source: OTP supervisor.erl, the clauses for ?is_simple(State); Elixir dynamic_su
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 from otpy.behaviours import children_shutdown, supervisor_reports
 from otpy.behaviours.child_spec import ChildCounts, ChildSpec, SupFlags
@@ -20,7 +21,7 @@ from otpy.errors import ChildNotFound, NotSupported, SupervisorError
 from otpy.kernel.process import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 class Pool(Children):
@@ -161,6 +162,14 @@ class TemplatePool(Pool):
         size = len(self.running)
         supervisors = size if self.template.type == "supervisor" else 0
         return ChildCounts(1, size - self.restarting, supervisors, size - supervisors)
+
+    def renewed(self, renew: Callable[[Any], Any]) -> Self:
+        """See Children."""
+        made, template = super().renewed(renew), renew(self.template)
+        if template is not self.template:
+            made = copy.copy(made)
+            made.template = template
+        return made
 
     def spec_for(self, child: Child) -> ChildSpec:
         """See Pool. A new template holds for the children that run, too; their arguments stay."""

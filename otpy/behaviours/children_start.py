@@ -16,6 +16,7 @@ import importlib
 import operator
 import sys
 from collections.abc import Callable, Sequence
+from types import CodeType, FunctionType
 from typing import Any, TypeAlias
 
 import msgspec
@@ -128,6 +129,52 @@ def _holder(function: Callable[..., Any]) -> Any:
     """Return what has the name that *function* is found by: itself, or its class if it is a class method."""
     owner = getattr(function, "__self__", None)
     return owner if isinstance(owner, type) else function
+
+
+# -- comparing -------------------------------------------------------------------------------------
+
+
+def same_start(was: MFA | Fun, now: MFA | Fun) -> bool:
+    """Whether two start functions are one and the same, with equal arguments.
+
+    Functions are if they have the same name: the younger one is its new version. A lambda is made anew each time its
+    line runs: it is the same if its code is, wherever that stands in the file, and what it has closed over.
+    """
+    if isinstance(was, MFA) or isinstance(now, MFA):
+        return _equal(was, now)
+    return _same_function(was.function, now.function) and _equal((was.args, was.kwargs), (now.args, now.kwargs))
+
+
+def _same_function(was: Any, now: Any) -> bool:
+    if was is now:
+        return True
+    if isinstance(was, functools.partial) and isinstance(now, functools.partial):
+        return _same_function(was.func, now.func) and _equal((was.args, was.keywords), (now.args, now.keywords))
+    name = name_of(was)
+    if name is not None:
+        return name == name_of(now)
+    if isinstance(was, FunctionType) and isinstance(now, FunctionType):
+        return _instructions(was.__code__) == _instructions(now.__code__) and _equal(_bound(was), _bound(now))
+    return _equal(was, now)
+
+
+def _instructions(code: CodeType) -> tuple[Any, ...]:
+    """Return what *code* does, but for where it stands."""
+    consts = tuple(_instructions(c) if isinstance(c, CodeType) else (type(c), c) for c in code.co_consts)
+    return code.co_code, consts, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars, code.co_flags
+
+
+def _bound(function: FunctionType) -> tuple[Any, ...]:
+    cells = tuple(cell.cell_contents for cell in function.__closure__ or ())
+    return function.__module__, function.__defaults__, function.__kwdefaults__, cells
+
+
+def _equal(was: object, now: object) -> bool:
+    """Whether two values are equal; what cannot be compared, such as instances of two versions of a class, is not."""
+    try:
+        return bool(was == now)
+    except Exception:  # noqa: BLE001 - whatever an `__eq__` of the user raises
+        return False
 
 
 # -- calling ---------------------------------------------------------------------------------------

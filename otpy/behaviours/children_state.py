@@ -12,10 +12,11 @@ Source: OTP supervisor.erl, do_restart/3, restart/2, handle_cast({try_again_rest
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, final
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, final
 
 import msgspec
 
@@ -51,6 +52,15 @@ class Child:
         self.args = args
         self.pid = pid
         self.restarting = False
+
+    def renewed(self, renew: Callable[[Any], Any]) -> Child:
+        """Return it with its spec and arguments put through *renew*; itself if they are given back as they are."""
+        spec, args = renew(self.spec), renew(self.args)
+        if spec is self.spec and args is self.args:
+            return self
+        made = Child(spec, args, self.pid)
+        made.restarting = self.restarting
+        return made
 
     @property
     def status(self) -> Process | Literal["restarting"] | None:
@@ -166,6 +176,33 @@ class Children(ABC):
     @abstractmethod
     def end_all(self) -> None:
         """End every child, as the supervisor itself is ending."""
+
+    # -- upgrades
+
+    def renewed(self, renew: Callable[[Any], Any]) -> Self:
+        """Return this state with all that it keeps for later starts put through *renew*.
+
+        That is the argument of `init`, the specs, and the arguments of the children. It is this state itself if *renew*
+        gives everything back as it is; else a copy, and this one stays as it was.
+        """
+        arg = renew(self.arg)
+        renewed = {child: child.renewed(renew) for child in self._all()}
+        if arg is self.arg and all(new is old for old, new in renewed.items()):
+            return self
+        made = copy.copy(self)
+        made.arg = arg
+        made.restarts = self.restarts.copy()
+        made.take_over(renewed)
+        return made
+
+    def _all(self) -> Iterable[Child]:
+        """Return all children, running or not."""
+        return list(self.running.values())
+
+    def take_over(self, renewed: Mapping[Child, Child]) -> None:
+        """Have *renewed* in the place of what this copy still shares with the original."""
+        self.running = {pid: renewed[child] for pid, child in self.running.items()}
+        self.significant = {renewed[child] for child in self.significant}
 
     # -- what the two kinds share
 

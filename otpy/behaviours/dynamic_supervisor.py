@@ -9,8 +9,9 @@ Source: Elixir dynamic_supervisor.ex.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, final
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, final
 
 import msgspec
 
@@ -88,6 +89,14 @@ class DynamicChildren(Pool):
         """See Pool."""
         extra = self.options.extra_arguments
         return launch(spec, (*extra, *args) if extra else args)
+
+    def renewed(self, renew: Callable[[Any], Any]) -> Self:
+        """See Children."""
+        made, options = super().renewed(renew), renew(self.options)
+        if options is not self.options:
+            made = copy.copy(made)
+            made.options = options
+        return made
 
     def terminate_child(self, name: object) -> SupervisorError | None:
         """See Children. *name* is a pid, the last one of a child that is being restarted."""

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeVar
 
 import msgspec
 
+from otpy import wires
 from otpy.behaviours.child_spec import ChildSpec
 from otpy.behaviours.child_spec import Restart as RestartType
 from otpy.behaviours.child_spec import Shutdown as ShutdownType
@@ -67,6 +68,8 @@ class Behaviour(ProcessActor, Generic[StateT]):
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Refuse a class that could not run as it says."""
         super().__init_subclass__(**arguments)
+        if not cls.__module__.startswith("otpy."):
+            wires.note_source(cls.__module__)
         if cls.runs_on not in {"scheduler", "thread", "asyncio"}:
             msg = f'{cls.__qualname__}.runs_on is {cls.runs_on!r}; give "scheduler", "thread" or "asyncio"'
             raise TypeError(msg)
@@ -243,6 +246,7 @@ def start(
     process = runtime.new_process(actor, handle, behaviour.runs_on)
     _set_inbox(actor, process)
     process.starter = me
+    process.argument = arg
     process.scheduled = True  # its name and its link are known before it is launched: nothing may run it earlier
     acknowledged = Call(me, None, process, me)
     process.serving = acknowledged
@@ -255,9 +259,9 @@ def start(
         signals.watch(me, process, monitor)
     if behaviour.runs_on == "asyncio":
         process.handle = handle_async
-        process.boot = lambda process: _boot_async(process, arg, acknowledged)  # type: ignore[assignment]
+        process.boot = lambda process: _boot_async(process, process.argument, acknowledged)  # type: ignore[assignment]
     else:
-        process.boot = lambda process: _boot(process, arg, acknowledged)
+        process.boot = lambda process: _boot(process, process.argument, acknowledged)
     _launch(process, me, at_once=timeout is None and behaviour.runs_on == "scheduler")
     return _started(me, process, acknowledged, timeout)
 
@@ -566,6 +570,15 @@ def _then(process: Process, then: Then, callback: str, result: Any) -> Step:
             return None
         case _:
             return Ending(BadReturn(callback, result))
+
+
+def first_of(process: Process, then: Then) -> Callable[[Process], Any] | None:
+    """What *process*, given a state by an upgrade, does before its next message; None if there is nothing to do."""
+    if then is None or isinstance(then, Hibernate):
+        return None
+    if type(process.actor).runs_on == "asyncio":
+        return lambda process: carry_out_async(process, _then(process, then, "init", None))
+    return lambda process: carry_out(process, _then(process, then, "init", None))
 
 
 def _crashed(process: Process, error: BaseException, message: Any) -> Step:

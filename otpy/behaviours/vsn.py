@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import Any
+from typing import Any, Final
+
+PRESERVE: Final = "preserve"
+"""For `state=` of an upgrade: every state stays the object that it is; nothing converts it."""
+
+RESET: Final = "reset"
+"""For `state=` of an upgrade: `init` makes states anew, from what processes were started with; the old are lost."""
 
 
 def vsn_of(behaviour: type) -> Any:
