@@ -1,6 +1,6 @@
 """What a module depends on, as values: which other module, for what, and where its text says so.
 
-`uses(name, source)` reads one module by itself; whom it means in a program, `resolved` says, which knows all modules
+`reading.uses` reads one module by itself; whom it means in a program, `resolved` says, which knows all modules
 (and the names that they register). So the text of a module has to be read once only, whatever comes and goes beside it.
 
 The kinds, from those that matter when a module is *loaded* to those that matter while processes *run*:
@@ -25,10 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Final, Literal, TypeAlias, get_args
-
-from otpy.code.compiler import parse
 
 Kind: TypeAlias = Literal["import", "base", "decorator", "value", "declared", "late_import", "start", "call"]
 
@@ -57,7 +54,10 @@ class Dependency:
     inside: str = ""
 
     def __str__(self) -> str:
-        what = f"{self.target}.{self.name}" if self.target and self.name else self.target or repr(self.name)
+        if self.kind == "call":
+            what = repr(self.name) + (f" of {self.target}" if self.target else "")
+        else:
+            what = f"{self.target}.{self.name}" if self.name else self.target
         where = f" in {self.inside}" if self.inside else ""
         return f"{self.source}:{self.line}{where} {_VERBS[self.kind]} {what}"
 
@@ -92,19 +92,12 @@ class Uses:
     is_package: bool = False
     dependencies: tuple[Dependency, ...] = ()
     registrations: tuple[Registration, ...] = ()
+    invocations: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)
+    """Which function calls which at run time: (inside, module, name), as written."""
+    statics: frozenset[str] = field(default=frozenset(), repr=False)
+    """Methods that are not run by processes of their class as such: static and class methods."""
     paths: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
     """Every dotted path that could turn out to be a module, to know whom a module that comes or goes concerns."""
-
-
-@lru_cache(maxsize=4096)
-def uses(module: str, source: str, *, is_package: bool = False) -> Uses:
-    """Read what *module* uses from its *source*; each text is read once. *is_package*: for relative imports.
-
-    Raises: CompilationFailed.
-    """
-    from otpy.analysis.reading import read  # noqa: PLC0415 - it makes the values defined here
-
-    return read(module, parse(source, f"<{module}>"), is_package=is_package)
 
 
 def uses_of(module: str, dependencies: Collection[Dependency], *, is_package: bool = False) -> Uses:
@@ -114,7 +107,7 @@ def uses_of(module: str, dependencies: Collection[Dependency], *, is_package: bo
         if dependency.source != module:
             msg = f"{dependency} is given as a dependency of {module}; its source has to be {module!r}"
             raise ValueError(msg)
-    return Uses(module, is_package, own, (), paths_of(own))
+    return Uses(module, is_package, own, paths=paths_of(own))
 
 
 def paths_of(dependencies: Iterable[Dependency], registrations: Iterable[Registration] = ()) -> frozenset[str]:

@@ -4,7 +4,7 @@ Modules that depend on each other in a ring are one *unit*: they are loaded one 
 and stand in one level. Orders and levels look at what happens while modules are loaded (`LOADING`); calls between
 processes and imports inside functions do not decide about an order, and make no rings.
 
-Each text is read once, whatever graph it is in (`dependencies.uses`), and edges are drawn when somebody asks. So in a
+Each text is read once, whatever graph it is in (`reading.uses`), and edges are drawn when somebody asks. So in a
 graph of a hundred modules of which one has changed, only that one is read again.
 
 Source: EDITS.md, algorithm, step 1; OTP systools_rc condenses rings and sorts in the same way.
@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from otpy.analysis import drawing
-from otpy.analysis.dependencies import KINDS, LOADING, Dependency, Kind, Uses, resolve_path, resolved, uses, uses_of
+from otpy.analysis.dependencies import KINDS, LOADING, Dependency, Kind, Uses, resolve_path, resolved, uses_of
+from otpy.analysis.reading import uses
+from otpy.analysis.units import Units
 from otpy.errors import MissingDependency
-
-if TYPE_CHECKING:
-    from otpy.analysis.units import Units
 
 Kinds = Collection[Kind]
 
@@ -38,7 +37,6 @@ class DependencyGraph:
         self._registering: dict[str, set[str]] = {}  # registered name → the modules whose text registers it
         self._edges: dict[str, dict[str, tuple[Dependency, ...]]] = {}  # drawn ones: source → target
         self._users: dict[str, list[str]] | None = None  # target → sources; None: not known yet
-        self._units: dict[frozenset[Kind], Units[str]] = {}
 
     @classmethod
     def of(cls, sources: Mapping[str, str], *, packages: Collection[str] = ()) -> DependencyGraph:
@@ -111,7 +109,6 @@ class DependencyGraph:
 
     def _redraw(self, module: str) -> None:
         """Forget the edges that may be others because *module* came, went or changed."""
-        self._units.clear()
         self._users = None
         concerned = {module, *self._mentions.get(module, ())}
         for each in tuple(concerned):
@@ -181,8 +178,8 @@ class DependencyGraph:
         modules follow each other, and whoever is named first comes last, as with Python's own import.
         Raises: MissingDependency.
         """
-        chosen = self._chosen(names, only=only, kinds=kinds)
-        return tuple(module for unit in self._units_of(kinds).in_order(chosen) for module in unit)
+        chosen, units = self._chosen(names, only=only, kinds=kinds)
+        return tuple(module for unit in units.in_order(chosen) for module in unit)
 
     def levels(
         self, names: str | Iterable[str] | None = None, *, only: bool = False, kinds: Kinds = LOADING
@@ -192,17 +189,21 @@ class DependencyGraph:
         So they may be done in parallel, but for the modules of a ring, which are one unit (`unit_of`) and follow each
         other. Raises: MissingDependency.
         """
-        chosen = self._chosen(names, only=only, kinds=kinds)
-        return self._units_of(kinds).in_levels(chosen)
+        chosen, units = self._chosen(names, only=only, kinds=kinds)
+        return units.in_levels(chosen)
 
-    def cycles(self, *, kinds: Kinds = LOADING) -> tuple[tuple[str, ...], ...]:
-        """Return the rings: groups of modules that depend on each other, each in the order in which it is loaded."""
-        return self._units_of(kinds).rings()
+    def cycles(
+        self, names: str | Iterable[str] | None = None, *, kinds: Kinds = LOADING
+    ) -> tuple[tuple[str, ...], ...]:
+        """Return the rings: groups of modules that depend on each other, each in the order in which it is loaded.
+
+        Those that *names* are in, or that depend on them; None: all. Raises: MissingDependency.
+        """
+        return self._chosen(names, only=False, kinds=kinds)[1].rings()
 
     def unit_of(self, name: str, *, kinds: Kinds = LOADING) -> tuple[str, ...]:
         """Return the ring that module *name* is in, or it alone. Raises: MissingDependency."""
-        self._check(name, among=self._uses)
-        return self._units_of(kinds).unit_of(name)
+        return self._chosen(name, only=False, kinds=kinds)[1].unit_of(name)
 
     def why(self, source: str, target: str, *, kinds: Kinds | None = None) -> tuple[Dependency, ...]:
         """Return a shortest way from *source* to *target*, one dependency for each step; empty if there is none.
@@ -225,6 +226,11 @@ class DependencyGraph:
             way.append(came_from[way[-1]])
         way.reverse()
         return tuple(self.between(a, b, kinds=kinds)[0] for a, b in pairwise(way))
+
+    def uses(self, module: str) -> Uses:
+        """Return what the text of *module* says. Raises: MissingDependency."""
+        self._check(module, among=self._uses)
+        return self._uses[module]
 
     def owners(self, registered: str) -> tuple[tuple[str, str], ...]:
         """Return whose processes have the *registered* name, as far as texts say so: (module, "Cart")."""
@@ -273,22 +279,25 @@ class DependencyGraph:
                     self._users.setdefault(target, []).append(source)
         return [source for source in self._users.get(module, ()) if self.between(source, module, kinds=kinds)]
 
-    def _units_of(self, kinds: Kinds) -> Units[str]:
-        """Return the modules with their rings condensed; made once for each choice of kinds."""
-        from otpy.analysis.units import Units  # noqa: PLC0415 - networkx takes its time to load
+    def _chosen(
+        self, names: str | Iterable[str] | None, *, only: bool, kinds: Kinds
+    ) -> tuple[tuple[str, ...], Units[str]]:
+        """Return the modules that are meant, and the part of the graph that decides about their order.
 
-        chosen = frozenset(kinds)
-        if chosen not in self._units:
-            self._units[chosen] = Units({m: [t for t in self._targets(m, chosen) if t in self] for m in self.modules})
-        return self._units[chosen]
-
-    def _chosen(self, names: str | Iterable[str] | None, *, only: bool, kinds: Kinds) -> tuple[str, ...]:
-        if names is None:
-            return self.modules
-        given = tuple(dict.fromkeys([names] if isinstance(names, str) else names))
+        A way from one of them to another leads only through modules that depend on the other: so the rest of the graph
+        is left alone.
+        """
+        given = self.modules if names is None else tuple(dict.fromkeys([names] if isinstance(names, str) else names))
         for name in given:
             self._check(name, among=self._uses)
-        return given if only else self._units_of(kinds).with_dependents(given)
+        reached = list(given)
+        seen = set(given)
+        for module in reached:
+            fresh = [each for each in self._sources(module, kinds) if each not in seen]
+            seen.update(fresh)
+            reached += fresh
+        units = Units({module: self._targets(module, kinds) for module in reached})
+        return (given if only else tuple(reached)), units
 
     def _check(self, name: str, *, among: Collection[str] | None = None) -> None:
         if name not in self._uses and (among is not None or name not in self._mentions):

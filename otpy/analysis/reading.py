@@ -8,11 +8,13 @@ only imports, calls and starts count. A name is followed to the import that has 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from importlib.util import resolve_name
 from typing import Final, NamedTuple, TypeAlias, final
 
 from otpy.analysis.dependencies import Dependency, Kind, Registration, Uses, paths_of
+from otpy.code.compiler import parse
 from otpy.code.definitions import annotations_are_lazy
 from otpy.code.imports import absolute
 from otpy.code.names import FunctionNode
@@ -39,6 +41,7 @@ CALLS: Final = frozenset(
 STARTS: Final = frozenset({"start_link", "child_spec", "start", "start_monitor"})
 """Methods of a behaviour class that start a process, or say how."""
 
+_NOT_BOUND: Final = frozenset({"staticmethod", "classmethod"})
 _DESTINATIONS: Final = ("server", "dest", "name", "pid")
 
 
@@ -61,12 +64,34 @@ class Ref(NamedTuple):
 Scope: TypeAlias = dict[str, Ref | None]
 
 
+@lru_cache(maxsize=4096)
+def uses(module: str, source: str, *, is_package: bool = False) -> Uses:
+    """Return what *module* uses by its *source*; each text is read once. *is_package*: for relative imports.
+
+    Raises: CompilationFailed.
+    """
+    return read(module, parse(source, f"<{module}>"), is_package=is_package)
+
+
 def read(module: str, tree: ast.Module, *, is_package: bool = False) -> Uses:
     """Return what *module*, whose syntax tree is *tree*, uses. *is_package*: where its relative imports start from."""
     reader = _Reader(module, module if is_package else module.rpartition(".")[0], tree)
     reader.visit_all(tree.body)
     found, registrations = tuple(reader.dependencies.values()), tuple(reader.registrations.values())
-    return Uses(module, is_package, found, registrations, paths_of(found, registrations))
+    return Uses(
+        module,
+        is_package,
+        found,
+        registrations,
+        invocations=tuple(reader.invocations),
+        statics=frozenset(reader.statics),
+        paths=paths_of(found, registrations),
+    )
+
+
+def names_of(module: str, tree: ast.Module, *, is_package: bool = False) -> Callable[[ast.expr], Ref | None]:
+    """Return the question what a name, dotted or not, stands for in *module*: what it imports, or defines itself."""
+    return _Reader(module, module if is_package else module.rpartition(".")[0], tree).ref
 
 
 @final
@@ -79,6 +104,9 @@ class _Reader:
         self.lazy_annotations = annotations_are_lazy(tree.body)
         self.dependencies: dict[tuple[str, str, str, str], Dependency] = {}
         self.registrations: dict[tuple[str, str, str], Registration] = {}
+        self.invocations: dict[tuple[str, str, str], None] = {}
+        self.statics: set[str] = set()
+        self.own: set[str] = {""}  # what the module defines itself
         self.scopes: list[Scope] = [{}]
         self.within: list[str] = []
         self.classes: list[str] = []
@@ -93,7 +121,7 @@ class _Reader:
         """Keep that *ref* is used."""
         if (not ref.module and kind not in ("call", "declared")) or ref.module == "__future__":
             return
-        if ref.module == self.module:
+        if ref.module == self.module and ref.name.partition(".")[0] in self.own:
             return
         inside = ".".join(self.within)
         self.dependencies.setdefault(
@@ -113,6 +141,7 @@ class _Reader:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 self.scopes[0][node.name] = Ref(self.module, node.name)
+                self.own.add(node.name)
             case ast.Import() | ast.ImportFrom():
                 self._bind_imports(node)
             case ast.If() if _is_type_checking(node.test):
@@ -229,7 +258,12 @@ class _Reader:
         self._arguments(node.args)
         if node.returns is not None:
             self._annotation(node.returns)
+        if self.later:  # what an inner function does counts as done by the outer one
+            self._body(node.body, node.args)
+            return
         self.within.append(node.name)
+        if self.classes and any(isinstance(d, ast.Name) and d.id in _NOT_BOUND for d in node.decorator_list):
+            self.statics.add(".".join(self.within))
         self._body(node.body, node.args)
         self.within.pop()
 
@@ -283,6 +317,10 @@ class _Reader:
             self._used_as("base" if keyword.arg == "metaclass" else "value", keyword.value)
         if not self.later and not self.within:
             self.scopes[0].setdefault(node.name, Ref(self.module, node.name))
+            self.own.add(node.name)
+        if self.later:
+            self.visit_all(node.body)
+            return
         self.within.append(node.name)
         self.classes.append(node.name)
         self.visit_all(node.body)
@@ -308,8 +346,13 @@ class _Reader:
     def _call(self, node: ast.Call) -> None:
         found = self.ref(node.func)
         if found is None:
-            if isinstance(node.func, ast.Name) and node.func.id == "__import__":
-                self._import_module(node)
+            match node.func:
+                case ast.Name("__import__"):
+                    self._import_module(node)
+                case ast.Attribute(ast.Name("self" | "cls"), method) if self.classes:
+                    self._invokes(Ref(self.module, ".".join([*self.classes, method])))
+                case _:
+                    pass
             return
         if found.module.partition(".")[0] == "otpy":
             self._verb(node, found.last)
@@ -317,6 +360,12 @@ class _Reader:
             self._import_module(node)
         elif found.last in STARTS and found.name != found.last:
             self._starts(node, Ref(found.module, found.name.rpartition(".")[0]))
+        else:
+            self._invokes(found)
+
+    def _invokes(self, function: Ref) -> None:
+        if self.later:
+            self.invocations.setdefault((".".join(self.within), function.module, function.name))
 
     def _verb(self, node: ast.Call, verb: str) -> None:
         if verb in CALLS:
