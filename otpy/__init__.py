@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from otpy import wires
 from otpy.behaviours import dynamic_supervisor, supervisor, sys
 from otpy.behaviours.child_spec import MFA, UNSET, ChildCounts, ChildInfo, ChildSpec, SupFlags
 from otpy.behaviours.dynamic_supervisor import DynamicSupervisor
@@ -25,13 +26,17 @@ from otpy.behaviours.gen import (
     wait_response,
 )
 from otpy.behaviours.gen_server import GenServer, start_monitor
+from otpy.behaviours.migrations.renames import renamed
+from otpy.behaviours.migrations.steps import migration
 from otpy.behaviours.results import After, Continue, Hibernate, Ignore, NoReply, Ok, Reply, Stop
 from otpy.behaviours.supervisor import Supervisor
 from otpy.behaviours.tree import Tree, tree
+from otpy.behaviours.vsn import PRESERVE, RESET
 from otpy.errors import (
     AlreadyRegistered,
     AlreadyStarted,
     BadChildSpec,
+    BadPlan,
     BadReason,
     BadReturn,
     BadSupFlags,
@@ -40,6 +45,7 @@ from otpy.errors import (
     CallError,
     CallingSelf,
     CallTimeout,
+    CanaryFailed,
     ChangeCodeFailed,
     CheckFailed,
     ChildAlreadyPresent,
@@ -126,12 +132,22 @@ from otpy.kernel.runtime import run, runtime
 from otpy.kernel.timers import TimerRef
 
 if TYPE_CHECKING:
-    from otpy import code, upgrade
+    from otpy import code, safety, upgrade
     from otpy.upgrade.conversion import DownTo
 
 __version__ = "0.1.0.dev0"
 
-_LATER = {"code": "otpy.code", "upgrade": "otpy.upgrade"}  # loaded at first use, so that `import otpy` stays light
+
+def _processes() -> Any:
+    import importlib  # noqa: PLC0415 - with what it loads
+
+    return importlib.import_module("otpy.upgrade.lingering").StacksOfProcesses()
+
+
+wires.processes[:] = [_processes]
+
+_LATER = {"code": "otpy.code", "safety": "otpy.safety", "upgrade": "otpy.upgrade"}
+"""Modules that are loaded at first use, so that `import otpy` stays light."""
 
 
 def __getattr__(name: str) -> Any:
@@ -147,6 +163,8 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "MFA",
+    "PRESERVE",
+    "RESET",
     "UNSET",
     "Actor",
     "ActorFuture",
@@ -154,6 +172,7 @@ __all__ = [
     "AlreadyRegistered",
     "AlreadyStarted",
     "BadChildSpec",
+    "BadPlan",
     "BadReason",
     "BadReturn",
     "BadSupFlags",
@@ -162,6 +181,7 @@ __all__ = [
     "CallTimeout",
     "CallbackFailed",
     "CallingSelf",
+    "CanaryFailed",
     "ChangeCodeFailed",
     "CheckFailed",
     "ChildAlreadyPresent",
@@ -259,15 +279,18 @@ __all__ = [
     "flush",
     "is_alive",
     "link",
+    "migration",
     "monitor",
     "process_info",
     "processes",
     "receive",
     "register",
     "registered",
+    "renamed",
     "reply",
     "run",
     "runtime",
+    "safety",
     "self_pid",
     "send",
     "send_after",

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from otpy.behaviours.gen_server import first_of
 from otpy.behaviours.migrations import Migration
+from otpy.behaviours.results import Then
 from otpy.code.journal import Journal
 from otpy.kernel.actors import Actor
 from otpy.kernel.process import Process
 from otpy.upgrade.classes import Classes, become, begin_as
 from otpy.upgrade.conversion import Conversion
-from otpy.upgrade.mailboxes import convert_mailbox
+from otpy.upgrade.roots import convert_roots
 
 
 def commit(conversions: Sequence[Conversion], new_vsn: Callable[[type, Any], Any], journal: Journal) -> None:
@@ -29,6 +31,8 @@ def commit(conversions: Sequence[Conversion], new_vsn: Callable[[type, Any], Any
             conversion.actor.__dict__.update(conversion.state)
         elif process.exit_reason is None:
             process.state = conversion.state
+            if conversion.then is not None:
+                _first(process, conversion.then, journal)
         process.vsn = new_vsn(kind, process.vsn)
 
 
@@ -52,15 +56,20 @@ def _restore(before: Iterable[_Was]) -> None:
             actor.__dict__.update(attributes)
 
 
-def commit_messages(processes: Iterable[Process], classes: Classes, journal: Journal) -> None:
-    """Bring the messages that wait for *processes* to the new classes, and actors that have not begun yet as well.
+def commit_messages(processes: Sequence[Process], classes: Classes, migration: Migration, journal: Journal) -> None:
+    """Bring what waits for *processes* to the new classes, and actors that have not begun yet as well.
 
     Servers that have not begun ask for their class by themselves when they do; see classes.supersede.
     """
-    migration = Migration(classes)
+    convert_roots(processes, migration, journal)
     for process in processes:
         actor = process.actor
-        if (process.mailbox or process.held) and process.exit_reason is None:
-            convert_mailbox(process, migration, journal)
         if process.boot is not None and isinstance(actor, Actor):
             begin_as(actor, classes, migration, journal)
+
+
+def _first(process: Process, then: Then, journal: Journal) -> None:
+    """Have *process* do what its `init`, run again, wants to be done before the next message."""
+    step = first_of(process, then)
+    if step is not None:
+        journal.set_attribute(process, "boot", step, f"what {process!r} does first")

@@ -3,403 +3,356 @@
 The steps stand in `Transaction.run`, in their order. Whatever changes something that others can see goes through the
 journal, which has the inverse first; on any failure, the journal is walked back and everybody goes on. Nothing that a
 program sees is touched before `install`, and from `suspend` to `resume` no process of the set runs but for its own
-conversion.
+conversion. Where only bodies change, nobody is suspended: the steps find an empty set.
 
 Source: OTP release_handler: suspend all, load, code_change each, resume. The way back is ours.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import sys
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, final
+from typing import Any, Final, TypeAlias, final
 
-import msgspec
-
-from otpy.behaviours.vsn import vsn_of
-from otpy.code import versions
-from otpy.code.compiler import parse
+from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.migrations import Copies
 from otpy.code.journal import Journal
-from otpy.code.loader import LoadedVersion, prepare_all
-from otpy.code.version import Version
-from otpy.errors import (
-    ForcedRollback,
-    IncompatibleUpgrade,
-    MigrationFailed,
-    ReloadTimeout,
-    ServerExited,
-    UpgradeFromWithin,
-)
+from otpy.errors import IncompatibleUpgrade, ServerExited, UpgradeFromWithin
+from otpy.kernel.actors import Actor
 from otpy.kernel.calls import PENDING, Failed
-from otpy.kernel.clock import FOREVER
-from otpy.kernel.here import here
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime
-from otpy.kernel.suspension import Suspension
+from otpy.kernel.table import table
+from otpy.safety.policy import Policy
 from otpy.upgrade import children, classes
-from otpy.upgrade.affected import concerns, dependents, processes_of
-from otpy.upgrade.children import AddedChildren
+from otpy.upgrade.ahead import Ahead
+from otpy.upgrade.between import between_slices
+from otpy.upgrade.children import Succession
 from otpy.upgrade.commit import commit, commit_messages
-from otpy.upgrade.conversion import Changed, Conversion, DownTo, Migrations, changed, convert, migrated
-from otpy.upgrade.order import in_import_order
-from otpy.upgrade.report import Step, SupervisorChange, UpgradeReport
+from otpy.upgrade.conversion import Conversion, state_of
+from otpy.upgrade.converting import Converting
+from otpy.upgrade.coordinator import can_wait, in_any_case
+from otpy.upgrade.levels import levels_of_members
+from otpy.upgrade.members import Concerned, Holders, concerns, kind_of, nobody, processes_of
+from otpy.upgrade.options import Options
+from otpy.upgrade.preparation import Preparation
+from otpy.upgrade.rehearsal import rehearse
+from otpy.upgrade.report import Rehearsal, UpgradeReport
+from otpy.upgrade.resting import Levels, Resting, bring_to_rest
+from otpy.upgrade.steps import Steps, Tell
+from otpy.upgrade.strays import strays
+from otpy.upgrade.watch import Watch
 
 log = logging.getLogger("otpy.upgrade")
 
-_SAME: Any = object()
-STEPS = ("compile", "load", "suspend", "go down", "install", "convert", "commit", "children")
+STATES_NOTED: Final = 16
+"""Servers whose states before and after are kept in the store: those of all would cost too long a pause."""
 
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How an upgrade is done; times in seconds."""
-
-    extra: Any = None
-    suspend_timeout: float = 5.0
-    code_change_timeout: float = 5.0
-    timeout: float = 30.0
-    force_rollback_at: str | None = None
-    down_to: Mapping[str, Any] | None = None
-    """Set when going back: the vsn of each module that is gone back to."""
-
-    def __post_init__(self) -> None:
-        for name in ("suspend_timeout", "code_change_timeout", "timeout"):
-            seconds = getattr(self, name)
-            if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds <= 0:
-                msg = f"{name} is {seconds!r}; give seconds, more than 0"
-                raise ValueError(msg)
-        if self.force_rollback_at is not None and self.force_rollback_at not in STEPS:
-            msg = f"force_rollback_at is {self.force_rollback_at!r}; the steps are {', '.join(STEPS)}"
-            raise ValueError(msg)
+NoteStates: TypeAlias = Callable[[Sequence[tuple[Process, Any, Any]]], object]
 
 
 @final
 class Transaction:
     """The upgrade of some modules, given as name → source. Use it once: `run`."""
 
-    def __init__(self, runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        sources: Mapping[str, str],
+        options: Options,
+        *,
+        asked_by: Process,
+        policy: Policy,
+    ) -> None:
         self.runtime = runtime
-        self.sources = dict(sources)
         self.options = options
         self.asked_by = asked_by
-        self.steps: list[Step] = []
+        self.policy = policy
+        self.preparation = Preparation(sources, options)
+        self.steps = Steps(runtime.clock, options)
+        self.concerned: Concerned = nobody
         self.warnings: list[str] = []
-        self.old_vsns: dict[str, Any] = {}
-        self.dependents: tuple[str, ...] = ()
-        self.processes: list[Process] = []
         self.converted = 0
-        self.changes: list[SupervisorChange] = []
         self.committed = False
-        self._began = runtime.clock.now()
-        self._until = self._began + options.timeout
+        self.rehearsal: Rehearsal | None = None
+        self.watch: Watch | None = None
+        self.states_before: dict[Process, Any] = {}
+        self._record: Callable[[], object] = lambda: None
+        self._note_states: NoteStates = len
         self._journal = Journal()
-        self._running: dict[str, Version | None] = {}
-        self._loaded: list[LoadedVersion] = []
-        self._vsns: dict[str, Any] = {}  # of the new versions
-        self._changed: set[str] = set()  # the modules that define something else than before
-        self._classes: dict[type, type | None] = {}
-        self._suspension: Suspension | None = None
+        self._resting = Resting(options, self.steps)
         self._places: dict[type, str] = {}
+        self.converting = Converting(
+            self.preparation, options, steps=self.steps, warnings=self.warnings, allowed_effects=policy.otpy_effects
+        )
+        self._leaving: list[Process] = []
+        self._ahead = Ahead(self)
         self._conversions: list[Conversion] = []
-        self._down: dict[Process, Changed] = {}
-        self._added: list[AddedChildren] = []
+        self._successions: list[Succession] = []
+
+    def listen(self, record: Callable[[], object], tell: Tell, states: NoteStates) -> None:
+        """Have *record* called before anything is touched, which may refuse, and *tell* after each step.
+
+        *states* is given processes with their states before and after the conversion, while all are at rest.
+        """
+        self._record = record
+        self._note_states = states
+        self.steps.tell = tell
 
     def run(self) -> UpgradeReport:
         """Do it. On any failure everything is as before when this raises."""
+        step, preparation = self.steps.step, self.preparation
         try:
-            with self._step("compile"):
-                self._compile()
-            with self._step("load"):
-                self._load()
-            with self._step("suspend"):
+            with step("compile"):
+                preparation.compile()
+            with step("allow"):
+                self.warnings += preparation.allow(self.policy)
+            with step("record"):
+                if not self.options.dry_run:
+                    self._record()
+            with step("load"):
+                preparation.load(self.policy)
+                self.concerned = preparation.concerned()
+            with step("rehearse"):
+                self._rehearse()
+            if self.options.dry_run:
+                preparation.discard()
+                return self.report("planned")
+            with step("ahead"):
+                self._ahead.go()
+            with step("suspend"):
                 self._suspend()
-            if self.options.down_to is not None:
-                with self._step("go down"):
-                    self._go_down()
-            with self._step("install"):
+            with step("go down"):
+                self.converting.go_down(self._resting)
+            with step("install"):
                 self._install()
-            with self._step("convert"):
-                self._convert()
-            with self._step("commit"):
+            with step("convert"):
+                self._conversions = self.converting.convert(self._resting)
+            with step("commit"):
                 self._commit()
-            with self._step("children"):
+            with step("children"):
                 self._start_children()
+            with step("check"):
+                self.converting.check(self._resting)
         except BaseException as error:
             self._undo(error)
             raise
-        self._journal.commit()
-        self.committed = True
-        self._resume()
-        for change in self.changes:
-            self.warnings += children.end_removed(change)
+        self._stand()
         return self.report("completed")
 
     # -- the steps
 
-    def _compile(self) -> None:
-        """Parse every source, put the modules in the order of their imports, and leave out what is the same already."""
-        trees = {name: parse(source, f"<new version of {name}>") for name, source in self.sources.items()}
-        imports = in_import_order(trees)
-        given, self.sources = self.sources, {}
-        for name, imported in imports.items():
-            running = self._running[name] = (versions(name) or (None,))[-1]
-            if name in sys.modules:
-                self.old_vsns[name] = running.vsn if running is not None else None
-            if running is None or running.source != given[name] or not imported.isdisjoint(self.sources):
-                self.sources[name] = given[name]
+    def _rehearse(self) -> None:
+        """Ask supervisors what their children will be, convert copies of the live states, and throw them away."""
+        members = processes_of(self.concerned, self.runtime.processes())
+        self._refuse_myself(members)
+        self._refuse_other_runtimes()
+        for one_of_its_class in {type(process.actor): process for process in members}.values():
+            self._check_class(one_of_its_class)
+        if members and self.options.rehearse:
+            self.rehearsal, self._leaving = rehearse(self, members)
 
-    def _load(self) -> None:
-        """Run the new versions beside the live modules: most of what can go wrong shows while all still runs."""
-        self._loaded = prepare_all(self.sources) if self.sources else []
-        self._vsns = {loaded.name: loaded.version.vsn for loaded in self._loaded}
-        for loaded in self._loaded:
-            self._classes.update(loaded.classes)
-            self.warnings += loaded.warnings
-            if loaded.live is None or loaded.scratch.changed:
-                self._changed.add(loaded.name)
-        self.dependents = dependents(self._changed)
+    def _refuse_other_runtimes(self) -> None:
+        """Code belongs to the interpreter, and states to a runtime: those of another one would not be converted."""
+        others = [p for p in processes_of(self.concerned, table.processes()) if p.runtime is not self.runtime]
+        if others:
+            msg = (
+                f"{len(others)} processes of another runtime run code that changes, such as {others[0]!r}; an upgrade "
+                "converts those of the runtime that it is asked from: stop the other one, or end them first"
+            )
+            raise IncompatibleUpgrade(msg)
 
     def _suspend(self) -> None:
-        """Bring to rest whoever runs code of the changed modules or of modules that use them."""
-        concerned = concerns({*self._changed, *self.dependents})
-        self._suspension = Suspension(self.runtime, concerned)
-        self._suspension.suspend(
-            lambda: [self._members(concerned)], min(self.options.suspend_timeout, self._seconds_left())
+        """Bring to rest whoever runs code that changes in more than its bodies, or holds instances of what changes."""
+        if not self.preparation.touched:
+            return
+        self._resting = bring_to_rest(
+            self.runtime, self._find(), self.concerned, options=self.options, steps=self.steps
         )
-        self.processes = [p for p in tuple(self._suspension.members) if p.exit_reason is None]
-        for process in self.processes:
-            kind = type(process.actor)
-            if kind not in self._places and process.exit_reason is None:
-                classes.check(process, kind, self._classes.get(kind, kind))
-                self._places[kind] = kind.runs_on
+        for process in self._resting.processes:
+            if process.exit_reason is None:
+                self._check_class(process)
 
-    def _members(self, concerned: Callable[[type], bool]) -> list[Process]:
-        members = processes_of(concerned, self.runtime.processes())
-        if self.asked_by in members:
-            raise UpgradeFromWithin(self.asked_by)
+    def _check_class(self, process: Process) -> None:
+        """Refuse what *process* cannot become. Raises IncompatibleUpgrade."""
+        kind = kind_of(process)
+        if kind is not None and kind not in self._places:
+            assert self.preparation.prepared is not None
+            new = self.preparation.prepared.ghosts.get(kind, self.preparation.replaced.get(kind, kind))
+            classes.check(process, kind, new)
+            self._places[kind] = kind.runs_on  # type: ignore[attr-defined]
+
+    def _find(self) -> Callable[[], Levels]:
+        """Return what gives the members in levels, callers first, as far as texts and what waits now tell who calls.
+
+        When they are at rest, it gives those whom they have sent instances of changed classes meanwhile.
+        """
+        holders = Holders(self.preparation.changed_classes)
+        holding = holders.among(self.runtime.processes())
+        levels = levels_of_members(processes_of(self.concerned, self.runtime.processes()), self.runtime.processes())
+
+        def find() -> Levels:
+            found: list[list[Process]] = [[] for _ in range(max(levels.values(), default=0) + 1)]
+            members = dict.fromkeys(self._members(holding))
+            for process in members:
+                found[levels.get(process, -1)].append(process)
+            yield from (level for level in found if level)
+            while late := holders.among(p for p in self.runtime.processes() if p not in members):
+                self._refuse_myself(late)
+                members.update(dict.fromkeys(late))
+                yield late
+
+        return find
+
+    def _members(self, holding: list[Process]) -> list[Process]:
+        gone_ahead = set(self._ahead.processes)
+        concerned = [p for p in processes_of(self.concerned, self.runtime.processes()) if p not in gone_ahead]
+        members = list(dict.fromkeys([*concerned, *holding, *self._leaving]))
+        self._refuse_myself(members)
         return members
 
+    def _refuse_myself(self, members: Collection[Process]) -> None:
+        if self.asked_by in members:
+            raise UpgradeFromWithin(self.asked_by)
+
     def _install(self) -> None:
-        """Put the new definitions in place, module after module."""
-        for loaded in self._loaded:
-            loaded.install(self._journal)
-        classes.supersede(self._classes, self._journal)
-        classes.rebase(self._classes, self.sources, self._journal)
+        """Put the new definitions in place."""
+        preparation, prepared = self.preparation, self.preparation.prepared
+        assert prepared is not None
+        self.converting.note_shapes(prepared.reshaped)
+        if prepared.bodies_only:  # nothing of it runs any code
+            between_slices(self.runtime, partial(prepared.install, self._journal))
+        else:
+            prepared.install(self._journal)
+        classes.supersede(preparation.replaced, self._journal)
+        classes.rebase(preparation.replaced, preparation.given, self._journal)
         for kind, place in self._places.items():
-            self.warnings += classes.check_place(kind, place, (self._classes.get(kind) or kind).runs_on)  # type: ignore[attr-defined]
-
-    def _go_down(self) -> None:
-        """Going back: have the running classes convert the states, while their modules are still what they were.
-
-        Not supervisors: what they are to be says the `init` of the version that is gone back to.
-        """
-        down_to = self.options.down_to or {}
-        extra = self.options.extra
-        targets: dict[type, DownTo] = {}
-        for kind in self._places:
-            module = next((base.__module__ for base in kind.__mro__ if base.__module__ in down_to), None)
-            if module is not None and not getattr(kind, "supervises", False):
-                targets[kind] = DownTo(down_to[module])
-        going = [process for process in self._started() if type(process.actor) in targets]
-        self._down = dict(self._run(going, lambda p: changed(p, type(p.actor), targets[type(p.actor)], extra)))
-
-    def _convert(self) -> None:
-        """Have each process convert its state, inside itself; nothing is put in place yet."""
-        migrations = Migrations(self._classes)
-        done = self._run(self._started(), lambda process: self._conversion_of(process, migrations))
-        self._conversions = [conversion for _, conversion in done]
-        self._refuse_changed_shapes()
-
-    def _refuse_changed_shapes(self) -> None:
-        """Refuse another shape of a class whose module says that its version is as before: no step could tell."""
-        same = tuple(f"{name}." for name in self.sources if _keeps_its_version(name, self.old_vsns.get(name)))
-        for conversion in self._conversions if same else ():
-            shapes = {**conversion.report.filled, **conversion.report.dropped}
-            for changed_class in shapes:
-                if changed_class.startswith(same):
-                    msg = (
-                        f"{changed_class}, in the state of {conversion.process!r}, has a new shape, but the __vsn__ of "
-                        f"its module is as before; give it a new one ({'; '.join(conversion.report.lines())})"
-                    )
-                    raise IncompatibleUpgrade(msg)
-
-    def _started(self) -> list[Process]:
-        """Return the processes that have a state."""
-        return [process for process in self.processes if process.boot is None and process.exit_reason is None]
-
-    def _run(self, processes: list[Process], job: Callable[[Process], Any]) -> list[tuple[Process, Any]]:
-        """Run *job* in each process; a process that dies on the way just leaves the set. Raises what a job raised."""
-        done = []
-        for process, outcome in zip(processes, self._run_all(processes, job), strict=True):
-            if outcome is PENDING:
-                self._in_time("convert")
-                seconds = self.options.code_change_timeout
-                raise MigrationFailed(f"{process!r}: code_change did not end within {seconds} s", process)
-            if type(outcome) is not Failed:
-                done.append((process, outcome))
-            elif not isinstance(outcome.error, ServerExited):
-                raise outcome.error
-        return done
-
-    def _run_all(self, processes: list[Process], job: Callable[[Process], Any]) -> list[Any]:
-        if not processes:
-            return []
-        assert self._suspension is not None
-        return self._suspension.run(processes, job, self.options.code_change_timeout, self._until)
-
-    def _conversion_of(self, process: Process, migrations: Migrations) -> Any:
-        """Convert *process*, in it. Its code_change is run only if its version changes: never twice on one state."""
-        kind = type(process.actor)
-        new_class = self._classes.get(kind) or kind
-        if process in self._down:
-            return migrated(process, migrations, new_class, self._down[process].state)
-        old = self._version_before(process, new_class)
-        if old is _SAME and not getattr(new_class, "supervises", False):
-            return migrated(process, migrations, new_class, process.state)
-        return convert(process, migrations, old, self.options.extra)
-
-    def _version_before(self, process: Process, new_class: type) -> Any:
-        """Return the version that *process* comes from, its own or that of a base class; _SAME if none changes."""
-        own = new_class.__module__
-        if own in self._changed:
-            before = process.vsn if process.vsn is not None else self.old_vsns.get(own)
-            if before != self._new_vsn(new_class):
-                return before
-        for base in new_class.__mro__:
-            module = base.__module__
-            if module != own and module in self._changed:
-                before = self.old_vsns.get(module)
-                if before != self._vsns[module]:
-                    return before
-        return _SAME
+            self.warnings += classes.check_place(kind, place, (preparation.replaced.get(kind) or kind).runs_on)  # type: ignore[attr-defined]
 
     def _commit(self) -> None:
         """Give every process its new class, state and version, and its messages their new classes."""
+        if self.options.watch is not None and not self.options.watch.keep_work:
+            copies = Copies()
+            self.states_before = {c.process: copies.copy(state_of(c.process)).value for c in self._conversions}
         for conversion in self._conversions:
             self._note_children(conversion.process, conversion.state)
             self.converted += conversion.converted
-        commit(self._conversions, self._vsn_after, self._journal)
-        if self._classes and self._suspension is not None:
-            commit_messages(tuple(self._suspension.members), self._classes, self._journal)
+        own = [c for c in self._conversions if not getattr(c.new_class, "supervises", False)][:STATES_NOTED]
+        self._note_states([(c.process, self.converting.state_before(c.process), c.state) for c in own])
+        commit(self._conversions, self.converting.vsn_after, self._journal)
+        migration = self.converting.migrations.here()
+        commit_messages(self._resting.members(), self.preparation.replaced, migration, self._journal)
 
     def _note_children(self, process: Process, state: Any) -> None:
-        change = children.change_of(process, process.state, state)
-        if change is not None:
-            self.changes.append(change)
-            if change.added:
-                self._added.append(AddedChildren(process, state, change.added))
-
-    def _vsn_after(self, kind: type, old: Any) -> Any:
-        return self._new_vsn(kind) if kind.__module__ in self._changed else old
-
-    def _new_vsn(self, kind: type) -> Any:
-        explicit = vsn_of(kind)
-        return explicit if explicit is not None else self._vsns[kind.__module__]
+        succession = children.succession(process, self.converting.state_before(process), state)
+        if succession is not None:
+            self._successions.append(succession)
 
     def _start_children(self) -> None:
         """Start what the new specs add, inside the supervisors, while everybody else is still at rest."""
-        for added in self._added:
-            self._journal.write(f"children of {added.supervisor!r}", partial(self._end_children, added))
-            (outcome,) = self._run_all([added.supervisor], added.start)
+        for succession in self._successions:
+            if not succession.starts:
+                continue
+            self._journal.write(f"children of {succession.supervisor!r}", partial(self._end_children, succession))
+            (outcome,) = self._resting.run([succession.supervisor], succession.start)
             if outcome is PENDING:
-                raise self._deadlock(added)
-            if type(outcome) is Failed:
+                assert self._resting.suspension is not None
+                raise succession.deadlock(self._resting.suspension)
+            if type(outcome) is Failed and not isinstance(outcome.error, ServerExited):
                 raise outcome.error
 
-    def _end_children(self, added: AddedChildren) -> None:
-        if _can_wait():
-            self._run_all([added.supervisor], added.end)
+    def _end_children(self, succession: Succession) -> None:
+        if can_wait():
+            self._resting.run([succession.supervisor], succession.end)
         else:
-            added.kill()
-
-    def _deadlock(self, added: AddedChildren) -> MigrationFailed:
-        """The start of an added child does not come back: say on whom it waits, and end it."""
-        child = added.starting()
-        if child is None:
-            return MigrationFailed(f"{added.supervisor!r}: its added children did not start in time", added.supervisor)
-        whom = child.wait_on
-        message = f"{added.supervisor!r}: the added child {child!r} did not start in time"
-        if whom is not None and self._suspension is not None and self._suspension.holds(whom):
-            message += (
-                f": its init waits for {whom!r}, which the upgrade has suspended. Return Ok(state, then=Continue(…)) "
-                "from init and make the call in handle_continue"
-            )
-        self.runtime.kill(child)
-        return MigrationFailed(message, child)
+            succession.kill()
 
     # -- the end
 
-    def _undo(self, cause: BaseException) -> None:
-        """Walk back, and let everybody go on, whatever happens on the way."""
+    def _stand(self) -> None:
+        """It is done, and there is no way back: let everybody go on, whatever becomes of who does this."""
+        preparation = self.preparation
+        self.committed = True
+        self._journal.commit()
         try:
-            self._journal.undo()
-            for loaded in self._loaded:
-                loaded.discard()
-        except Exception as error:  # what failed for *cause* is to be said first
-            log.exception("an upgrade could not be taken back as a whole")
-            cause.add_note(f"and it could not be taken back as a whole: {error}")
+            for succession in self._successions:
+                succession.hand_over()
+            if self.options.watch is not None:
+                changed = {*preparation.new, *preparation.touched, *preparation.dependents}
+                self.watch = Watch(self.runtime, self.options.watch, concerns(changed))  # also if only bodies changed
+                self.watch.listen()
         finally:
             self._resume()
+        for succession in self._successions:
+            self.warnings += succession.finish(timeout=self.options.timeout)
+        self._conversions = []  # they hold the states of before
+        self.converting.forget()
+        self.warnings += strays([cls for cls in preparation.replaced if not issubclass(cls, Behaviour | Actor)])
+
+    def _undo(self, cause: BaseException) -> None:
+        """Walk back, and let everybody go on, whatever happens on the way."""
+        come_back = partial(in_any_case, self.runtime, self._ahead.come_back)
+        for take_back in (self._journal.undo, self._resume, come_back, self.preparation.discard):
+            try:
+                take_back()
+            except BaseException as error:  # the rest has to be done; and *cause* is to be said first
+                log.exception("an upgrade could not be taken back as a whole")
+                cause.add_note(f"and it could not be taken back as a whole: {error!r}")
 
     def _resume(self) -> None:
-        if self._suspension is not None:
-            with self._step("resume", forced=False):
-                self._suspension.resume()
+        if self._resting.suspension is not None:
+            with self.steps.step("resume", last=True):
+                self._resting.resume()
 
-    @contextlib.contextmanager
-    def _step(self, name: str, *, forced: bool = True) -> Generator[None]:
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.steps.append(Step(name, time.perf_counter() - began))
-        if forced:
-            self._in_time(name)
-            if self.options.force_rollback_at == name:
-                raise ForcedRollback(name)
-
-    def _in_time(self, step: str) -> None:
-        if self._seconds_left() < 0:
-            raise ReloadTimeout(self.options.timeout, step)
-
-    def _seconds_left(self) -> float:
-        return self._until - self.runtime.clock.now()
+    @property
+    def processes(self) -> list[Process]:
+        """The processes that were paused."""
+        return list(dict.fromkeys([*self._ahead.processes, *self._resting.processes]))
 
     def report(self, status: str) -> UpgradeReport:
         """Return what was done so far."""
-        suspension = self._suspension
-        paused = suspension is not None and suspension.ended != FOREVER and bool(self.processes)
-        pause = suspension.ended - suspension.began if suspension is not None and paused else 0.0
+        preparation = self.preparation
         return UpgradeReport(
             status=status,
-            reloaded_modules=tuple(self._running or self.sources),
+            reloaded_modules=tuple(preparation.running or preparation.given),
             affected_processes=tuple(self.processes),
-            migrated=self.converted if self.committed else 0,
-            dependency_chain=self.dependents,
-            steps=tuple(self.steps),
-            paused_s={"p50": pause, "p99": pause, "max": pause},
-            reload_time_s=self.runtime.clock.now() - self._began,
-            version=self._versions(),
-            supervisor_changes=tuple(self.changes) if self.committed else (),
-            warnings=tuple(self.warnings),
+            migrated=self.converted + self._ahead.converted if self.committed else 0,
+            dependency_chain=preparation.dependents,
+            steps=tuple(self.steps.done),
+            paused_s=self._paused(),
+            reload_time_s=self.runtime.clock.now() - self.steps.began,
+            version={**preparation.old_vsns(), **(preparation.vsns() if self.committed else {})},
+            supervisor_changes=tuple(each.change for each in self._successions) if self.committed else (),
+            warnings=(*preparation.warnings, *self.warnings),
+            changes=preparation.changes,
+            rehearsal=self.rehearsal,
+            strategy=self.options.strategy,
         )
 
-    def _versions(self) -> dict[str, Any]:
-        found = dict(self.old_vsns)
-        if self.committed:
-            found.update(self._vsns)
-        return found
+    def _paused(self) -> dict[str, float]:
+        """Return how long processes were paused: half of them, nearly all, all at most so long."""
+        pauses = sorted([*self._ahead.pauses, *[self._resting.pause()] * len(self._resting.processes)])
+        if not pauses:
+            return {"p50": 0.0, "p99": 0.0, "max": 0.0}
+        last = len(pauses) - 1
+        return {"p50": pauses[last // 2], "p99": pauses[round(last * 0.99)], "max": pauses[-1]}
 
-
-def _can_wait() -> bool:
-    """Whether the process that runs here has not been ended."""
-    return here.process is not None and not here.process.fenced
-
-
-def _keeps_its_version(name: str, before: Any) -> bool:
-    """Whether module *name* says its version itself, and says the same as *before*."""
-    explicit = vars(sys.modules[name]).get("__vsn__") if name in sys.modules else None
-    return explicit is not None and explicit == before
+    def way_back(self) -> tuple[dict[str, str], Options]:
+        """Return the sources and options with which this upgrade is taken back by itself, later."""
+        keep_work = self.options.watch is None or self.options.watch.keep_work
+        old = self.preparation.running.items()
+        before = {name: was for name, was in old if was is not None and name in self.preparation.new}
+        options = Options(
+            down_to={name: was.vsn for name, was in before.items()},
+            lenient=True,
+            kept=None if keep_work else self.states_before,
+            rehearse=False,
+            allow_dangerous=True,  # it has run before
+            trigger="watch",
+            suspend_timeout=self.options.suspend_timeout,
+            code_change_timeout=self.options.code_change_timeout,
+            timeout=self.options.timeout,
+            extra=self.options.extra,
+        )
+        return {name: was.source for name, was in before.items()}, options

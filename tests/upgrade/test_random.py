@@ -25,7 +25,7 @@ import pytest
 import otpy
 from otpy import code, upgrade
 from otpy.code.history import histories
-from otpy.upgrade.transaction import STEPS
+from otpy.upgrade import STEPS
 from tests.support import eventually
 from tests.upgrade.sources import source
 

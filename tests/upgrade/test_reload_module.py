@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -282,7 +284,7 @@ def test_history_has_failed_upgrades_too(module: Make) -> None:
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        (("m_bad", "def f(:\n"), otpy.CompilationFailed, r"m_bad>:1:7"),
+        (("m_bad", "def f(:\n"), otpy.CompilationFailed, r"m_bad 2>:1:7"),
         (("m_bad", "import no_such_module_anywhere\n"), otpy.LoadFailed, "no_such_module_anywhere"),
         (("no name", "x = 1\n"), ValueError, "no module name"),
         (("m_bad", None), TypeError, "give its text"),
@@ -305,7 +307,7 @@ def test_options_are_checked_where_they_are_given(module: Make) -> None:
     module("m_bad", "x = 1\n")
     with pytest.raises(ValueError, match="suspend_timeout"):
         upgrade.reload_module("m_bad", "x = 2\n", suspend_timeout=0)
-    with pytest.raises(ValueError, match="the steps are compile"):
+    with pytest.raises(ValueError, match="one of the steps"):
         upgrade.reload_module("m_bad", "x = 2\n", force_rollback_at="lunch")
 
 
@@ -413,3 +415,57 @@ def test_a_module_that_only_holds_instances_of_a_changed_class_need_not_change(m
     pid = module("m_shelf", shelf).Shelf.start()
     upgrade.reload_module("m_items", items.replace('"1"', '"2"').replace("n: int", "n: int\n    m: int = 0"))
     assert otpy.call(pid, "show") == "[Item(n=1, m=0)]"
+
+
+CHECKS: dict[str, tuple[str, str]] = {
+    "a coroutine": ('runs_on = "asyncio"', "async def check_upgrade(self, state): return False"),
+    "a coroutine that raises": ('runs_on = "asyncio"', "async def check_upgrade(self, state): raise ValueError(state)"),
+    "leaves": ("", "def check_upgrade(self, state): raise SystemExit(1)"),
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+@inside
+def test_whatever_a_check_says_no_with_is_heard(module: Make, name: str) -> None:
+    """A coroutine is waited for, and leaving is no yes; the process lives, on the old version."""
+    where, check = CHECKS[name]
+    old = source(f"""
+        import otpy
+
+        class Checked(otpy.GenServer):
+            {where}
+
+            def init(self, arg):
+                return otpy.Ok(arg)
+
+            def handle_call(self, request, from_, state):
+                return otpy.Reply("v1", state)
+    """)
+    pid = module("m_checked", old).Checked.start(1)
+    with pytest.raises(otpy.CheckFailed):
+        upgrade.reload_module("m_checked", old.replace('"v1"', '"v2"') + f"\n    {check}\n")
+    assert otpy.call(pid, "?") == "v1"
+
+
+@inside
+def test_a_dry_run_leaves_nothing_behind(module: Make) -> None:
+    """No record either: nothing was to be done, and a node that ends meanwhile has interrupted nothing."""
+    module("m_counter", V1).Counter.start(1)
+    modules, records = set(sys.modules), upgrade.history()
+    assert upgrade.reload_module("m_counter", V2, dry_run=True).status == "planned"
+    with pytest.raises(otpy.CompilationFailed):
+        upgrade.reload_module("m_counter", "def :", dry_run=True)
+    assert upgrade.history() == records
+    assert set(sys.modules) == modules
+
+
+@inside
+def test_the_time_for_the_whole_bounds_the_rehearsal_too(module: Make) -> None:
+    """Each conversion ends soon enough for itself, and all together do not."""
+    pids = [module("m_counter", V1).Counter.start(n) for n in range(50)]
+    began = time.monotonic()
+    slow = V2.replace("match old_vsn:", "otpy.sleep(0.1)\n        match old_vsn:")
+    with pytest.raises(otpy.ReloadTimeout):
+        upgrade.reload_module("m_counter", slow, timeout=0.3)
+    assert time.monotonic() - began < 3.0
+    assert otpy.call(pids[0], "n") == ("v1", 0)

@@ -9,7 +9,7 @@ import pytest
 import otpy
 from otpy import code, upgrade
 from otpy.errors import ForcedRollback
-from otpy.upgrade.transaction import STEPS
+from otpy.upgrade import STEPS
 from tests.support import down, inside
 from tests.upgrade.conftest import Make
 from tests.upgrade.sources import BROKEN, V1, V2, source

@@ -1,0 +1,223 @@
+"""The engine: one upgrade at a time, on a thread of its own, recorded, and watched afterwards.
+
+Code belongs to the interpreter, so there is one engine in it, whatever the number of runtimes. Who asks for an upgrade
+waits for it without keeping anybody else waiting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Generator, Iterable, Mapping
+from functools import partial
+from typing import Any, Final, final
+
+import msgspec
+
+from otpy.errors import ServerExited, SuspendTimeout, UpgradeError, UpgradeInProgress
+from otpy.kernel import events
+from otpy.kernel.here import waiting
+from otpy.kernel.process import Process
+from otpy.kernel.runtime import Runtime, run_on_thread
+from otpy.safety.policy import Policy
+from otpy.store.memory import MemoryStore
+from otpy.store.recorder import Recorder
+from otpy.store.values import Ending
+from otpy.upgrade.options import Options
+from otpy.upgrade.recording import Recording
+from otpy.upgrade.recovery import recovery
+from otpy.upgrade.report import UpgradeReport
+from otpy.upgrade.transaction import Transaction
+from otpy.upgrade.watch import Health, Watch
+
+log = logging.getLogger("otpy.upgrade")
+
+_REPORTS: Final = 100
+_PIDS_IN_REPORTS: Final = 100_000
+"""Processes that are named in the reports that are kept: each keeps its record, also when it has ended."""
+_ENDED_AT_MOST: Final = 20
+"""Processes that are ended, one after the other, because an upgrade cannot go back while they are busy."""
+
+
+@final
+class Engine:
+    """What lasts from one upgrade to the next."""
+
+    def __init__(self) -> None:
+        self.recorder: Recorder = MemoryStore()
+        self.policy = Policy()
+        self.watch: Watch | None = None
+        self.reports: dict[int, UpgradeReport] = {}
+        """What upgrades of this life of the node have reported, by their id in the store."""
+        self._busy = threading.Lock()
+
+    def use(self, recorder: Recorder) -> Recorder:
+        """Record in *recorder* from now on, and return the one before. Raises UpgradeInProgress."""
+        with self.alone():
+            before, self.recorder = self.recorder, recorder
+            self.reports = {}  # known by ids of the store before
+        return before
+
+    # -- one upgrade ---------------------------------------------------------------------------------
+
+    def upgrade(self, sources: Mapping[str, str], options: Options) -> UpgradeReport:
+        """Bring modules to new sources, or leave everything as it is and raise an UpgradeError that explains itself."""
+        check_sources(sources)
+        me = waiting()
+        done: UpgradeReport = _carried_out(me.runtime, partial(self._run, me.runtime, sources, options, me), sources)
+        return done
+
+    def _run(self, runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process) -> UpgradeReport:
+        with self.alone():
+            for _ in range(options.retries):
+                with contextlib.suppress(SuspendTimeout):
+                    return self._once(runtime, sources, options, asked_by)
+            return self._once(runtime, sources, options, asked_by)
+
+    @contextlib.contextmanager
+    def alone(self, *, wait: bool = False) -> Generator[None]:
+        """Let nothing else load, or prepare, new versions; *wait* for who does. Raises UpgradeInProgress if not."""
+        if not self._busy.acquire(blocking=wait):
+            raise UpgradeInProgress
+        try:
+            yield
+        finally:
+            self._busy.release()
+
+    def _once(self, runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process) -> UpgradeReport:
+        """Try once, and record it."""
+        transaction = Transaction(runtime, sources, options, asked_by=asked_by, policy=self.policy)
+        recording = Recording(self.recorder, transaction.preparation, asked_by=repr(asked_by))
+        transaction.listen(recording.begin, recording.heard, recording.states)
+        events.emit("upgrade.start", modules=tuple(sources))
+        try:
+            report = transaction.run()
+        except BaseException as error:  # also when this process has been ended: what was done is recorded all the same
+            report = transaction.report("completed" if transaction.committed else "rolled_back")
+            if isinstance(error, UpgradeError):
+                error.report = report
+            self._record(recording, report, error)
+            raise
+        report = self._record(recording, report, None)
+        if transaction.committed:
+            self._watch_instead(transaction, recording)
+        return report
+
+    def _watch_instead(self, transaction: Transaction, recording: Recording) -> None:
+        """End the watch of the upgrade before: what it brought is no longer what runs. Begin that of *transaction*."""
+        if self.watch is not None:
+            self.watch.stop()
+        self.watch = transaction.watch
+        if self.watch is not None:
+            self.watch.start(go_back=partial(self._go_back, transaction, recording), over=self._watched_well)
+
+    def _record(self, recording: Recording, report: UpgradeReport, error: BaseException | None) -> UpgradeReport:
+        if recording.is_dry_run:  # nothing was to be done, so nothing has failed either
+            return report
+        problem = recording.end(report, error)
+        if problem is not None:
+            log.error("%s", problem)
+            report = msgspec.structs.replace(report, warnings=(*report.warnings, problem))
+        if recording.id is not None:
+            report = msgspec.structs.replace(report, id=str(recording.id))
+            self.reports[recording.id] = report
+        _forget_oldest(self.reports)
+        events.emit("upgrade.end", report=report, error=error)
+        return report
+
+    # -- afterwards ----------------------------------------------------------------------------------
+
+    def _watched_well(self, health: Health) -> None:
+        events.emit("upgrade.watched", health=health)
+
+    def _go_back(self, transaction: Transaction, recording: Recording, why: str) -> None:
+        """Take a committed upgrade back, because its processes do badly."""
+        me, modules = waiting(), tuple(transaction.preparation.new)
+        try:
+            report = _carried_out(me.runtime, partial(self._back, transaction, why, me), modules)
+        except UpgradeError:
+            log.exception("the upgrade of %s could not be taken back", ", ".join(modules))
+            return
+        if report is None:
+            return
+        assert recording.id is not None
+        ended = Ending(state="rolled_back", outcome="rolled_back_by_watch", error_class="Watch", error=why)
+        problem = self.recorder.end(recording.id, ended)
+        if problem is not None:
+            log.error("%s", problem)
+        events.emit("upgrade.rolled_back_by_watch", report=report, why=why)
+
+    def _back(self, transaction: Transaction, why: str, asked_by: Process) -> UpgradeReport | None:
+        """Do that when no other upgrade is under way; None if another one has come in between, which ends the watch.
+
+        A process that does not come to rest cannot be saved: it is ended, and its supervisor acts.
+        """
+        modules = tuple(transaction.preparation.new)
+        with self.alone(wait=True):
+            if self.watch is not transaction.watch:
+                return None
+            log.error("the upgrade of %s goes back: %s", ", ".join(modules), why)
+            events.emit("upgrade.going_back", modules=modules, why=why)
+            sources, options = transaction.way_back()
+            if not sources:
+                msg = f"nothing is known of {', '.join(modules)} to go back to: there was no such module before"
+                raise UpgradeError(msg)
+            for _ in range(_ENDED_AT_MOST):
+                try:
+                    return self._once(transaction.runtime, sources, options, asked_by)
+                except SuspendTimeout as busy:
+                    log.error("%r is ended, since it does not come to rest: %s", busy.pid, busy)  # noqa: TRY400
+                    transaction.runtime.kill(busy.pid)
+            return self._once(transaction.runtime, sources, options, asked_by)
+
+
+engine: Final = Engine()
+
+
+def _forget_oldest(reports: dict[int, UpgradeReport]) -> None:
+    """Drop what is too much, but never the newest."""
+    pids = sum(len(report.affected_processes) for report in reports.values())
+    while len(reports) > _REPORTS or (pids > _PIDS_IN_REPORTS and len(reports) > 1):
+        pids -= len(reports.pop(next(iter(reports))).affected_processes)
+
+
+def _carried_out(runtime: Runtime, job: Callable[[], Any], modules: Iterable[str]) -> Any:
+    """Run *job* as a process on a thread of its own; every UpgradeError says what was tried and what can be done."""
+    with explained(tuple(modules)):
+        try:
+            return run_on_thread(job, label="upgrade")
+        except ServerExited as ended:
+            if ended.server is not runtime.system:
+                raise
+            msg = (
+                f"who carries out the upgrade was ended with {ended.reason!r}; it takes back what was done, unless all "
+                "was done, which otpy.upgrade.history() tells"
+            )
+            raise UpgradeError(msg) from ended
+
+
+@contextlib.contextmanager
+def explained(names: tuple[str, ...]) -> Generator[None]:
+    """Have every UpgradeError say what was tried and what can be done."""
+    try:
+        yield
+    except UpgradeError as error:
+        if error.report is None:
+            error.report = UpgradeReport("rolled_back", names)
+        error.recovery = recovery(error)
+        raise
+
+
+def check_sources(sources: Mapping[str, str]) -> None:
+    """Refuse what is no module name → source. Raises ValueError, TypeError."""
+    if not sources:
+        msg = "no sources: give the name and the new source of at least one module"
+        raise ValueError(msg)
+    for name, source in sources.items():
+        if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+            msg = f"{name!r} is no module name; give it as in `import`, such as 'shop.cart'"
+            raise ValueError(msg)
+        if not isinstance(source, str):
+            msg = f"the source of {name} is {type(source).__name__}; give its text (str)"
+            raise TypeError(msg)

@@ -1,0 +1,192 @@
+"""What an upgrade does before anybody is paused: compile, compare, ask the policy, run beside the live modules.
+
+Nothing that a program sees is touched here, so whatever fails costs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any, final
+
+from otpy.behaviours.migrations import with_renames
+from otpy.code import versions
+from otpy.code.dependents import dependents_of
+from otpy.code.history import histories
+from otpy.code.loader import prepare_all
+from otpy.code.prepared import Prepared
+from otpy.code.verdicts import HARMLESS, DefinitionChange, verdicts
+from otpy.code.version import Version, read_version
+from otpy.errors import EffectRefused, IncompatibleUpgrade, UnsafeCode
+from otpy.kernel.rehearsal import rehearsing
+from otpy.safety.checks import check_sources
+from otpy.safety.effects import KINDS, watched
+from otpy.safety.policy import Policy
+from otpy.upgrade.members import Concerned, concerns, nobody
+from otpy.upgrade.options import Options
+from otpy.upgrade.reaching import reaches_conversions
+
+
+@final
+class Preparation:
+    """The sources of one upgrade, and what becomes of them. The steps are called in the order in which they stand."""
+
+    def __init__(self, sources: Mapping[str, str], options: Options) -> None:
+        self.given = dict(sources)
+        self.options = options
+        self.running: dict[str, Version | None] = {}
+        """What runs of each given module; None for a new one, or one whose source is not known."""
+        self.new: dict[str, Version] = {}
+        """The versions to come, without those that run already; importers after what they import."""
+        self.changes: tuple[DefinitionChange, ...] = ()
+        """The verdicts on all definitions that are not unchanged."""
+        self.dependents: tuple[str, ...] = ()
+        self.prepared: Prepared | None = None
+        self.warnings: list[str] = []
+        self._replaced: Mapping[type, type | None] | None = None
+
+    # -- the steps -----------------------------------------------------------------------------------
+
+    def compile(self) -> None:
+        """Compile every source, leave out what is the same already, and compare the rest. Raises CompilationFailed."""
+        found = compiled(self.given)
+        for name in load_order(self.given):
+            running = self.running[name] = (versions(name) or (None,))[-1]
+            if running is None or running.source != self.given[name] or self.options.identity:
+                self.new[name] = found[name]
+        self.changes = tuple(self._compare())
+
+    def _compare(self) -> Iterator[DefinitionChange]:
+        for name, version in self.new.items():
+            yield from (c for c in verdicts(self.running[name], version) if c.verdict != "unchanged")
+
+    def load(self, policy: Policy) -> None:
+        """Run what changed beside the live modules: most of what can go wrong shows while all still runs.
+
+        Raises LoadFailed, MissingDependency and IncompatibleUpgrade.
+        """
+        moved = {change.module for change in self.changes if change.verdict not in HARMLESS}
+        self.dependents = dependents_of(moved) if moved else ()
+        sources = {name: version.source for name, version in self.new.items()}
+        with self._guarded(policy):
+            self.prepared = prepare_all(
+                sources,
+                dependents=[name for name in self.dependents if name not in sources],
+                in_place=self.options.strategy == "atomic",
+            )
+        self.changes = tuple(c for c in self.prepared.changes if c.verdict != "unchanged")
+        self.warnings += self.prepared.warnings
+        self._refuse()
+
+    @contextlib.contextmanager
+    def _guarded(self, policy: Policy) -> Generator[None]:
+        """While new code runs that should only define: stop what it does to otpy and to the world, or only tell of it.
+
+        Raises EffectRefused for what the code has swallowed.
+        """
+        if self.options.allow_dangerous:
+            with watched(allow=KINDS) as world:
+                yield
+            self.warnings += (f"side effect: {effect}" for effect in world.effects)
+            return
+        with watched(allow=policy.effects) as world, rehearsing(allow=policy.otpy_effects) as seen:
+            yield
+        if world.refused:
+            raise EffectRefused(world.refused[0].what, world.refused[0].where, "changes the world")
+        if seen.refused:
+            raise EffectRefused(seen.refused[0].what, seen.refused[0].place)
+
+    def _refuse(self) -> None:
+        """Raise what cannot be done, all of it at once."""
+        assert self.prepared is not None
+        if self.prepared.refusals:
+            message = "this cannot be done while it runs:\n" + "\n".join(f"  {each}" for each in self.prepared.refusals)
+            raise IncompatibleUpgrade(message)
+        if self.options.identity and (self.changes or self.prepared.replaced or self.prepared.reshaped):
+            different = ", ".join(f"{c.module}.{c.name}" for c in self.changes)
+            msg = f"identity=True is for the very sources that run; these have other definitions: {different}"
+            raise IncompatibleUpgrade(msg)
+
+    def allow(self, policy: Policy) -> list[str]:
+        """Ask *policy* about the edit of the sources; returns what it warns of. Raises UnsafeCode."""
+        if self.options.allow_dangerous:
+            policy = dataclasses.replace(policy, allow_dangerous=True)
+        running = {name: was.source for name, was in self.running.items() if was is not None}
+        judged = check_sources(
+            {name: version.source for name, version in self.new.items()},
+            policy,
+            running=running,
+            trees={name: version.tree for name, version in self.new.items()},
+        )
+        if judged.refused:
+            raise UnsafeCode(judged.refused)
+        return [str(finding) for finding in judged.warned]
+
+    # -- what came of it -----------------------------------------------------------------------------
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """The modules in which more changes than bodies: whose processes, and users, have to rest."""
+        assert self.prepared is not None
+        if self.options.identity or self.options.state not in ("auto", "preserve"):
+            return frozenset(self.new)  # states are to be converted, whatever has changed
+        return self.prepared.touched | {name for name in self.new if self._converts(name)}
+
+    def _converts(self, name: str) -> bool:
+        """Whether nothing but bodies of *name* changed, but among them what converts states."""
+        edited = [c.name for c in self.changes if c.module == name and c.verdict == "body"]
+        return bool(edited) and reaches_conversions(name, edited)
+
+    def concerned(self) -> Concerned:
+        """Return whom it concerns, by class: processes of the touched modules and of those that use them."""
+        touched = self.touched
+        return concerns({*touched, *self.dependents}) if touched else nobody
+
+    @property
+    def replaced(self) -> Mapping[type, type | None]:
+        """Classes that get a new class object, or that are gone; those that are renamed with their successors."""
+        if self._replaced is None:
+            assert self.prepared is not None
+            self._replaced = with_renames(self.prepared.replaced, self.namespaces)
+        return self._replaced
+
+    @property
+    def namespaces(self) -> dict[str, dict[str, Any]]:
+        """The names of the new versions that have been run, before they are installed."""
+        assert self.prepared is not None
+        return {each.name: each.scratch.namespace for each in self.prepared.loaded if each.has_run}
+
+    @property
+    def changed_classes(self) -> frozenset[type]:
+        """Classes whose instances have to be migrated, wherever they are."""
+        assert self.prepared is not None
+        return frozenset([*self.replaced, *self.prepared.reshaped])
+
+    def vsns(self) -> dict[str, Any]:
+        """Return the vsn of each module that changes, as it will be."""
+        return {name: version.vsn for name, version in self.new.items()}
+
+    def old_vsns(self) -> dict[str, Any]:
+        """Return the vsn of each given module that is loaded, as it is."""
+        return {n: None if was is None else was.vsn for n, was in self.running.items() if n in sys.modules}
+
+    def discard(self) -> None:
+        """Give it up."""
+        if self.prepared is not None:
+            self.prepared.discard()
+
+
+def compiled(sources: Mapping[str, str]) -> dict[str, Version]:
+    """Return the next version of each module. Raises CompilationFailed."""
+    return {n: read_version(n, source, number=histories.next_number(n)) for n, source in sources.items()}
+
+
+def load_order(sources: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the modules in the order in which they are loaded: what others import comes before them."""
+    if len(sources) == 1:
+        return tuple(sources)
+    from otpy.analysis.graph import DependencyGraph  # noqa: PLC0415 - with networkx, which one module does not need
+
+    return DependencyGraph.of(sources).reload_order(list(sources), only=True)

@@ -1,0 +1,153 @@
+"""Telling the store what one upgrade does: that it begins, its steps, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, final
+
+from otpy.behaviours.migrations.plain import Stored, to_bytes
+from otpy.errors import ForcedRollback, StoreError, UpgradeError
+from otpy.kernel.process import Process
+from otpy.store.recorder import Recorder
+from otpy.store.values import Ending, Planned, Record, Snapshot, Source
+from otpy.store.values import Step as StoredStep
+from otpy.upgrade.preparation import Preparation
+from otpy.upgrade.report import Step, UpgradeRecord, UpgradeReport
+
+
+@final
+class Recording:
+    """The record of one upgrade. It is written from `begin` on; one that fails earlier is written at its end."""
+
+    def __init__(self, recorder: Recorder, preparation: Preparation, *, asked_by: str) -> None:
+        self.recorder = recorder
+        self.id: int | None = None
+        self._preparation = preparation
+        self._asked_by = asked_by
+        self._early: list[Step] = []
+        self._states: list[Snapshot] = []
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether nothing is to be done, and so nothing recorded."""
+        return self._preparation.options.dry_run
+
+    def begin(self) -> int:
+        """Write that it begins. Raises StoreError; then it must not."""
+        if self.id is None:
+            self.id = self.recorder.begin(self._planned())
+            for step in self._early:
+                self.recorder.step(self.id, StoredStep(step.name, step.seconds))
+        return self.id
+
+    def heard(self, step: Step) -> None:
+        """Take down a step that has ended."""
+        if self.id is None:
+            self._early.append(step)
+        else:
+            self.recorder.step(self.id, StoredStep(step.name, step.seconds))
+
+    def states(self, found: Sequence[tuple[Process, Any, Any]]) -> None:
+        """Take down what the states of some processes were and will be. They wait: nothing is written yet."""
+        self._states = [snapshot for process, before, after in found for snapshot in _snapshots(process, before, after)]
+
+    def end(self, report: UpgradeReport, error: BaseException | None) -> str | None:
+        """Write how it ended; returns what people have to be told if that cannot be written."""
+        ended = Ending(
+            state="committed" if report.status == "completed" else "rolled_back",
+            outcome=outcome_of(report, error),
+            seconds=report.reload_time_s,
+            paused_s=report.paused_s,
+            processes=len(report.affected_processes),
+            migrated=report.migrated,
+            error_class=None if error is None else type(error).__name__,
+            error=None if error is None else str(error),
+            warnings=report.warnings,
+        )
+        try:
+            number = self.begin()
+        except StoreError as refused:  # *error* is to be heard of first, if that is not it
+            return str(refused)
+        problem = self.recorder.end(number, ended)
+        if not self._states or ended.state != "committed":
+            return problem
+        try:
+            self.recorder.snapshot(number, self._states)
+        except StoreError as refused:
+            return problem or f"the states before and after are not kept: {refused}"
+        return problem
+
+    def _planned(self) -> Planned:
+        found = self._preparation
+        running = (version for version in found.running.values() if version is not None)
+        return Planned(
+            sources=tuple(Source(n, _vsn(found, n), source) for n, source in found.given.items()),
+            running=tuple(Source(version.name, str(version.vsn), version.source) for version in running),
+            trigger=found.options.trigger,
+            strategy=found.options.strategy,
+            asked_by=self._asked_by,
+            dependents=found.dependents,
+        )
+
+
+def _snapshots(process: Process, before: Any, after: Any) -> Iterator[Snapshot]:
+    kind = type(process.actor)
+    for moment, state in (("before", before), ("after", after)):
+        stored: Stored = to_bytes(state)
+        yield Snapshot(
+            process=repr(process),
+            behaviour=f"{kind.__module__}.{kind.__qualname__}",
+            vsn="" if process.vsn is None else str(process.vsn),
+            moment=moment,  # type: ignore[arg-type]
+            state=stored.data,
+            not_stored="; ".join(stored.left_out),
+        )
+
+
+def _vsn(found: Preparation, name: str) -> str:
+    version = found.new.get(name) or found.running.get(name)
+    return "" if version is None else str(version.vsn)
+
+
+def outcome_of(report: UpgradeReport, error: BaseException | None) -> str:
+    """Return in one word how it ended."""
+    if error is None:
+        return report.status
+    if isinstance(error, ForcedRollback):
+        return "forced"
+    paused = any(step.name == "suspend" for step in report.steps)
+    return "rolled_back" if paused or not isinstance(error, UpgradeError) else "refused"
+
+
+def record_of(record: Record, report: UpgradeReport | None) -> UpgradeRecord:
+    """Return what `history` gives of a stored record; *report* is known of upgrades of this life of the node."""
+    return UpgradeRecord(
+        started_at=record.started.astimezone().isoformat(timespec="milliseconds"),
+        modules=tuple(change.module for change in record.modules),
+        status=_status(record),
+        from_version={c.module: c.before for c in record.modules if c.before is not None},
+        to_version={c.module: c.after for c in record.modules if record.state in {"committed", "permanent"}},
+        processes=record.processes if report is None else len(report.affected_processes),
+        error=None if record.error is None else f"{record.error_class}: {record.error}",
+        report=report,
+        id=str(record.id),
+        trigger=record.trigger,
+        strategy=record.strategy,
+        error_class=record.error_class,
+    )
+
+
+def _status(record: Record) -> str:
+    match record.state:
+        case "committed" | "permanent":
+            return "completed"
+        case "rolled_back":
+            return "rolled_back_by_watch" if record.outcome == "rolled_back_by_watch" else "rolled_back"
+        case _:
+            return record.state
+
+
+def history(records: Iterable[Record], reports: dict[int, UpgradeReport], name: str | None) -> list[UpgradeRecord]:
+    """Return the upgrades, oldest first; of module *name* only, if given."""
+    found = [record_of(record, reports.get(record.id)) for record in records]
+    return [record for record in found if name is None or name in record.modules]

@@ -1,0 +1,228 @@
+"""The rehearsal: converting copies of live states with the new definitions, before anybody is paused for it.
+
+The new definitions have been run beside the live modules by then, and are used there: nothing live is touched. States
+are copied between two messages, a few processes at a time; the conversion runs on the copies, where otpy's own effects
+are refused, and the outcome is thrown away.
+
+Of many processes of one behaviour some are tried, spread over all: the upgrade itself converts copies too, and takes
+everything back if one fails. The rehearsal is there to find out early, not to be the safety net.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, final
+
+import msgspec
+
+from otpy.behaviours.migrations import Copies, Report
+from otpy.errors import CallTimeout, MigrationFailed, RehearsalFailed, SuspendTimeout, UpgradeError
+from otpy.kernel.calls import Call, Failed, pause, wait_for_answer
+from otpy.kernel.here import waiting
+from otpy.kernel.process import Process
+from otpy.kernel.rehearsal import rehearsing
+from otpy.kernel.runtime import spawn_process
+from otpy.upgrade.children import leaving, proposal
+from otpy.upgrade.conversion import state_of
+from otpy.upgrade.members import nobody
+from otpy.upgrade.report import Rehearsal, Rehearsed
+from otpy.upgrade.resting import Resting, bring_to_rest
+
+if TYPE_CHECKING:
+    from otpy.upgrade.converting import Trial
+    from otpy.upgrade.transaction import Transaction
+
+SAMPLE: Final = 100
+"""Processes of one behaviour that are tried."""
+TOGETHER: Final = 20
+"""Processes whose states are copied at once."""
+HARMLESS: Final = ("sleep",)
+"""What copies may do while they are converted, although it asks something of otpy."""
+PATIENCE: Final = 0.005
+"""Seconds to wait for processes to be between two messages."""
+
+
+def rehearse(transaction: Transaction, members: Sequence[Process]) -> tuple[Rehearsal, list[Process]]:
+    """Convert copies of the states of *members*, and ask supervisors what their children will be.
+
+    Returns how it went, and the children that will go: they rest with the others. Raises RehearsalFailed.
+    """
+    groups: dict[type, list[Process]] = {}
+    for process in members:
+        groups.setdefault(type(process.actor), []).append(process)
+    trial = transaction.converting.trial()
+    tries: list[_Tries | _Proposals] = [
+        (_Proposals if getattr(kind, "supervises", False) else _Tries)(transaction, trial, kind, processes)
+        for kind, processes in groups.items()
+    ]
+    found = tuple(within(transaction, each) for each in tries)
+    effects = tuple(dict.fromkeys(effect for each in tries for effect in each.effects))
+    rehearsal = Rehearsal(tuple(each for each in found if each.tried), effects)
+    if not rehearsal:
+        message = f"the rehearsal failed, nobody was paused for it:\n{rehearsal}"
+        first = next((error for each in tries for error in each.errors), None)
+        pid, reason = getattr(first, "pid", None), getattr(first, "reason", None)
+        raise RehearsalFailed(message, rehearsal.problems, pid, reason) from first
+    return rehearsal, [process for each in tries for process in each.leaving]
+
+
+def within(transaction: Transaction, tries: _Tries | _Proposals) -> Rehearsed:
+    """Run *tries* in a process of its own, which is ended when nothing comes of it for too long.
+
+    Raises RehearsalFailed, and ReloadTimeout when the time for the whole is over.
+    """
+    me, seconds, steps = waiting(), transaction.options.code_change_timeout, transaction.steps
+    answer = pause(me)
+    process = spawn_process(_answer, tries, answer, starter=me, label="rehearsal", runs_on="thread")
+    before = -1
+    while before != tries.progress and steps.seconds_left() > 0:
+        before = tries.progress
+        with contextlib.suppress(CallTimeout):
+            found: Rehearsed = wait_for_answer(answer, min(seconds, steps.seconds_left()))
+            return found
+    transaction.runtime.kill(process)
+    steps.in_time("rehearse")
+    message = f"{tries.name}: the conversion of a copy did not end within {seconds} s"
+    raise RehearsalFailed(message, (message,))
+
+
+def _answer(tries: _Tries | _Proposals, answer: Call) -> None:
+    try:
+        with tries.trial.names.in_use():
+            outcome: Any = tries.run()
+    except Exception as error:  # noqa: BLE001 - raised again where it was asked for
+        outcome = Failed(error)
+    answer.put(outcome)
+
+
+def sample(processes: Sequence[Process], most: int) -> list[Process]:
+    """Return at most *most* of *processes*, spread evenly."""
+    if len(processes) <= most:
+        return list(processes)
+    return [processes[index * len(processes) // most] for index in range(most)]
+
+
+@final
+class _Tries:
+    """The tries with the processes of one class."""
+
+    def __init__(self, transaction: Transaction, trial: Trial, kind: type, processes: list[Process]) -> None:
+        self.errors: list[Exception] = []
+        self.effects: list[str] = []
+        self.leaving: list[Process] = []
+        self._transaction = transaction
+        self._kind = kind
+        self._processes = processes
+        self._reports: list[Report] = []
+        self.name = _name(kind)
+        self.progress = 0
+        self._copies = Copies()
+        self.trial = trial
+
+    def run(self) -> Rehearsed:
+        """Try a sample of them."""
+        chosen = sample(self._processes, self._most())
+        tried = 0
+        for start in range(0, len(chosen), TOGETHER):
+            for process, state in self._copied(chosen[start : start + TOGETHER]):
+                tried += 1
+                self.progress += 1
+                self._try(process, state)
+        return Rehearsed(
+            behaviour=self.name,
+            tried=tried,
+            total=len(self._processes),
+            migrated=sum(1 for report in self._reports if report.migrated),
+            problems=tuple(map(str, self.errors)),
+            dropped=_by_class(report.dropped for report in self._reports),
+            filled=_by_class(report.filled for report in self._reports),
+            busy=len(chosen) - tried,
+        )
+
+    def _most(self) -> int:
+        """Return how many are tried: none, if the states are to be made anew, or nothing of them would change."""
+        transaction = self._transaction
+        if transaction.options.state in ("reset", "preserve"):
+            return 0
+        way, _, _ = transaction.converting.trial_way(self._processes[0], self.trial.ghost_of(self._kind))
+        automatic = way.kind == "automatic" and bool(transaction.preparation.changed_classes)
+        return SAMPLE if way.runs_code or automatic else 0
+
+    def _copied(self, group: list[Process]) -> list[tuple[Process, Any]]:
+        """Return copies of the states of *group*, taken while it rests; without those that do not come to rest."""
+        while group:
+            try:
+                resting = self._rest(group)
+            except SuspendTimeout as busy:
+                group = [process for process in group if process is not busy.pid]
+                continue
+            try:
+                return [(process, self._copies.copy(state_of(process)).value) for process in resting.started()]
+            finally:
+                resting.resume()
+        return []
+
+    def _rest(self, group: list[Process]) -> Resting:
+        transaction = self._transaction
+        quick = msgspec.structs.replace(transaction.options, suspend_timeout=PATIENCE)
+        return bring_to_rest(transaction.runtime, lambda: [group], nobody, options=quick, steps=transaction.steps)
+
+    def _try(self, process: Process, state: Any) -> None:
+        """Convert one copy, and throw the outcome away."""
+        with rehearsing(allow=(*HARMLESS, *self._transaction.policy.otpy_effects)) as seen:
+            try:
+                self._reports.append(self.trial.convert(process, state).report)
+            except UpgradeError as error:
+                self.errors.append(error)
+        self.effects += map(str, seen.refused)
+
+
+@final
+class _Proposals:
+    """The supervisors of one class: their new `init` is asked, and has to be pure."""
+
+    def __init__(self, transaction: Transaction, trial: Trial, kind: type, processes: list[Process]) -> None:
+        self.errors: list[Exception] = []
+        self.effects: list[str] = []
+        self.leaving: list[Process] = []
+        self.name = _name(kind)
+        self.progress = 0
+        self.trial = trial
+        self._transaction = transaction
+        self._kind = kind
+        self._processes = processes
+
+    def run(self) -> Rehearsed:
+        """Ask all of them."""
+        for process in self._processes:
+            self._ask(process)
+            self.progress += 1
+        count = len(self._processes)
+        return Rehearsed(self.name, tried=count, total=count, problems=tuple(map(str, self.errors)))
+
+    def _ask(self, process: Process) -> None:
+        transaction = self._transaction
+        ghost = self.trial.ghost_of(self._kind)
+        allow = transaction.policy.otpy_effects
+        try:
+            plan, seen = proposal(process, ghost, extra=transaction.options.extra, allow=allow)
+        except Exception as error:  # noqa: BLE001 - whatever `init` raises is what is wrong with it
+            text = f"{process!r}: the init of {self.name} cannot be asked again: {type(error).__name__}: {error}"
+            self.errors.append(MigrationFailed(text, process, error))
+            return
+        self.effects += map(str, seen.refused)
+        self.leaving += leaving(process, plan)
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _by_class(found: Iterable[Mapping[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
+    """Put together what several reports say of the fields of each class."""
+    together: dict[str, dict[str, None]] = {}
+    for each in found:
+        for cls, names in each.items():
+            together.setdefault(cls, {}).update(dict.fromkeys(names))
+    return {cls: tuple(names) for cls, names in together.items()}

@@ -1,0 +1,72 @@
+"""A set of processes at rest, for the length of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, final
+
+from otpy.kernel.clock import FOREVER
+from otpy.kernel.process import Process
+from otpy.kernel.runtime import Runtime
+from otpy.kernel.suspension import Suspension
+from otpy.upgrade.members import Concerned
+from otpy.upgrade.options import Options
+from otpy.upgrade.steps import Steps
+
+Levels = Iterable[Iterable[Process]]
+
+
+@final
+class Resting:
+    """Processes that an upgrade has brought to rest; without a suspension, an empty set."""
+
+    def __init__(self, options: Options, steps: Steps, suspension: Suspension | None = None) -> None:
+        self.suspension = suspension
+        self.processes = [] if suspension is None else [p for p in tuple(suspension.members) if p.exit_reason is None]
+        self._options = options
+        self._steps = steps
+
+    def started(self) -> list[Process]:
+        """Return the living ones that have a state."""
+        return [process for process in self.processes if process.boot is None and process.exit_reason is None]
+
+    def run(self, processes: Sequence[Process], job: Callable[[Process], Any]) -> list[Any]:
+        """Run *job* in each of *processes*, within the time for conversions; see Suspension.run."""
+        if not processes:
+            return []
+        assert self.suspension is not None
+        return self.suspension.run(processes, job, self._options.code_change_timeout, self._steps.until)
+
+    def holds(self, process: Process) -> bool:
+        """Whether *process* is one of them."""
+        return self.suspension is not None and self.suspension.holds(process)
+
+    def resume(self) -> None:
+        """Let everybody go on."""
+        if self.suspension is not None:
+            self.suspension.resume()
+
+    def pause(self) -> float:
+        """Return for how many seconds they rested."""
+        suspension = self.suspension
+        return 0.0 if suspension is None or suspension.ended == FOREVER else suspension.ended - suspension.began
+
+    def members(self) -> tuple[Process, ...]:
+        """Return all of them, those too that have been started meanwhile."""
+        return () if self.suspension is None else tuple(self.suspension.members)
+
+
+def bring_to_rest(
+    runtime: Runtime, find: Callable[[], Levels], concerned: Concerned, *, options: Options, steps: Steps
+) -> Resting:
+    """Bring whom *find* returns to rest, level by level. Raises SuspendTimeout; then everybody goes on.
+
+    Processes of *concerned* classes that are started meanwhile belong to it.
+    """
+    suspension = Suspension(runtime, concerned)
+    try:
+        suspension.suspend(find, min(options.suspend_timeout, steps.seconds_left()))
+    except BaseException:  # whoever asked may have been ended meanwhile
+        suspension.resume()
+        raise
+    return Resting(options, steps, suspension)
