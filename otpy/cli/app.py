@@ -21,15 +21,33 @@ COMMANDS: Final = {
     Ctrl-C and SIGTERM stop it in reverse start order (exit codes 130 and 0), a second of them at once.
     """,
     "tree": "Print the processes of a node as a tree.",
+    "plan": """Say what an upgrade would do, without touching anything.
+
+    What changes in which definition, who pauses and for how long, which states are converted by whom, which children
+    come and go, what is refused and why. The exit code is 1 if it would be refused. The plan can be kept (--out),
+    reviewed, edited, and carried out later with `otpy upgrade --plan`.
+    """,
     "upgrade": """Upgrade a node while it runs.
 
-    Either one module from a file, or all modules of a sandbox's version in one step. If anything fails, nothing
-    has changed: code, states and children are as before, and the exit code is 1.
+    One module from a file, all modules of a sandbox's version, all of a release, or a plan: as one transaction. If
+    anything fails, nothing has changed: code, states and children are as before, and the exit code is 1.
     """,
-    "rollback": "Take a module of a node back to an earlier version, while it runs.",
-    "history": "List the upgrades of a node, done and refused.",
+    "rollback": "Take a module of a node, or its last upgrade, back to the version before, while it runs.",
+    "history": "List the upgrades of a node, done and refused; tell one of them step by step.",
+    "watch": """Have a node upgrade itself whenever files of its modules are saved.
+
+    What is saved together is taken over together, when it stands still. What cannot be taken over is said, and
+    everything stays as it was. Ctrl-C ends it, and not the node.
+    """,
+    "check": """Say whether an edit can be taken over live, for editors and CI.
+
+    Compares FILE with its last commit, with another file, or with what a node runs, and prints lines `FILE:LINE: …`.
+    Exit codes: 0 it can, 1 something is refused, 2 bad input.
+    """,
+    "insights": "Say what past upgrades of a node teach: rates, errors, times, and what to do.",
+    "make-permanent": "Have a restarted node run what upgrades have brought since it started.",
 }
-"""Each is the function of its name in `commands/NAME.py`; the first line of its help stands in the list of all."""
+"""Each is the function of its name (- is _) in `commands/NAME.py`; the first line of its help stands in the list."""
 
 
 def _version() -> str:
@@ -48,4 +66,5 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 for _name, _help in COMMANDS.items():
-    app.command(f"otpy.cli.commands.{_name}:{_name}", name=_name, help=_help)
+    _function = _name.replace("-", "_")
+    app.command(f"otpy.cli.commands.{_function}:{_function}", name=_name, help=_help)

@@ -52,6 +52,10 @@ class Emit(Protocol):
     def __call__(self, name: str, **facts: Any) -> None:
         """Send an event; a client that is gone changes nothing."""
 
+    def gone(self) -> bool:
+        """Whether the client has left, or the server stops: for verbs that go on until then."""
+        ...
+
 
 Handler: TypeAlias = Callable[[Request, Emit], object]
 """Carries out a request and returns its result; raises CommandError or any other error to refuse."""
@@ -158,14 +162,33 @@ class ControlServer:
             _log.info("lost a client: %s", error)
             return None
 
-        def emit(name: str, **facts: Any) -> None:
-            _send(connection, Event(name, {key: plain(value) for key, value in facts.items()}))
-
+        emit = Client(connection)
         emit("accepted")
         try:
             return Result(plain(self._handler(request, emit)))
         except Exception as error:  # noqa: BLE001 - whatever a verb raises is the client's answer
             return _failure(error)
+
+
+@final
+class Client:
+    """The client of one request, as the verb that carries it out sees it."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def __call__(self, name: str, **facts: Any) -> None:
+        """Send an event, if the client is still there and reads."""
+        _send(self._connection, Event(name, {key: plain(value) for key, value in facts.items()}))
+
+    def gone(self) -> bool:
+        """Whether the connection was closed, at either end. What a client sends besides is left alone."""
+        with selectors.DefaultSelector() as selector:
+            try:
+                selector.register(self._connection, selectors.EVENT_READ)
+                return bool(selector.select(timeout=0)) and not self._connection.recv(1, socket.MSG_PEEK)
+            except (OSError, ValueError):
+                return True
 
 
 def _failure(error: Exception) -> Failure:

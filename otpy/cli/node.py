@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from otpy.cli.control import ControlServer
 from otpy.cli.exits import INTERRUPTED, OK, Failed
-from otpy.cli.runfolder import claimed
 from otpy.cli.verbs import handler
 from otpy.errors import OtpyError
 from otpy.kernel import events
@@ -36,12 +35,12 @@ _ROOT_ENDED: Final = 0
 """What the end of the root writes; no signal has this number."""
 
 
-def run_node(system: System, name: str, folder: Path, ready: Callable[[Path], None]) -> int:
-    """Run *system* as node *name* and return the exit code. *ready* is told the socket's path once all is up.
+def run_node(system: System, name: str, path: Path, ready: Callable[[Path], None]) -> int:
+    """Run *system* as node *name*, with its socket at *path*, and return the exit code. *ready* is told once all is up.
 
-    Raises Failed if the name is taken, the system does not start, or it ends by a crash or by giving up.
+    Raises Failed if the system does not start, or it ends by a crash or by giving up.
     """
-    with claimed(folder, name) as path, _signal_pipe() as (end, tell), runtime(shutdown_timeout=FOREVER):
+    with _signal_pipe() as (end, tell), runtime(shutdown_timeout=FOREVER):
         trap_exit(True)
         root = Root(_started(system), tell)
         server = ControlServer(path, handler(name))

@@ -1,10 +1,10 @@
-"""What several commands take: how to print, and which node is meant."""
+"""What several commands take: how to print, which node is meant, how an upgrade is done."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from cyclopts import Parameter
 
@@ -37,5 +37,28 @@ class Where:
     run_dir: RunDir = None
 
 
+Seconds: TypeAlias = Annotated[float | None, Parameter(show_default=False)]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """How an upgrade is done; what is not given is as `otpy.upgrade` has it. Goes to the node as it is."""
+
+    strategy: Annotated[Literal["atomic", "rolling", "canary"] | None, Parameter(show_default=False)] = None
+    """All processes together (atomic, the default), group after group, or a few first."""
+    no_rehearse: Flag = False
+    """Do not try it on copies of states first."""
+    allow_dangerous: Flag = False
+    """Only warn of what the safety policy refuses."""
+    suspend_timeout: Seconds = None
+    """Seconds for the processes to finish what they are doing. [default: 5]"""
+    code_change_timeout: Seconds = None
+    """Seconds for converting one state. [default: 5]"""
+    timeout: Seconds = None
+    """Seconds for all of it. [default: 30]"""
+
+
 AS_TEXT: Final = Output()
 ANY_NODE: Final = Where()
+AS_USUAL: Final = How()

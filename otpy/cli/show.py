@@ -25,6 +25,7 @@ _MILLISECOND: Final = 1e-3
 class Record(msgspec.Struct, frozen=True):
     """What `history` prints of an `UpgradeRecord`."""
 
+    id: str
     started_at: str
     modules: list[str]
     status: str
@@ -88,9 +89,15 @@ def refusal_lines(detail: Mapping[str, Any]) -> list[str]:
     """Return how far an upgrade came that did not happen, and what can be done about it."""
     refusal = msgspec.convert(dict(detail), Refusal)
     steps = [step.name for step in refusal.report.steps if step.name != "resume"]  # which ends a rollback too
-    reached = [f"It failed in the step {steps[-1]!r}, and was rolled back."] if steps else []
+    reached = [_how_far(steps)] if steps else []
     advice = [refusal.recovery.action, *refusal.recovery.suggested_fixes] if refusal.recovery else []
     return reached + advice
+
+
+def _how_far(steps: list[str]) -> str:
+    if "suspend" in steps:
+        return f"It failed in the step {steps[-1]!r}, and was rolled back."
+    return f"It was refused in the step {steps[-1]!r}; nobody was paused."
 
 
 def print_history(out: Console, found: object) -> None:
@@ -99,11 +106,18 @@ def print_history(out: Console, found: object) -> None:
     if not records:
         out.print("no upgrade so far")
         return
-    table = Table("when", "status", "modules", "processes", "error", box=None, header_style="bold", pad_edge=False)
+    table = Table(
+        "id", "when", "status", "modules", "processes", "error", box=None, header_style="bold", pad_edge=False
+    )
     for record in records:
         modules = ", ".join(_changes(record))
         table.add_row(
-            record.started_at, record.status, modules, str(record.processes), (record.error or "").partition("\n")[0]
+            record.id,
+            record.started_at,
+            record.status,
+            modules,
+            str(record.processes),
+            (record.error or "").partition("\n")[0],
         )
     out.print(table)
 

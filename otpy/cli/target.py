@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
@@ -33,15 +34,34 @@ _ACCEPTED: Final = "accepted: module:supervisor, a file.py, or a sandbox folder 
 
 
 class System(msgspec.Struct, frozen=True):
-    """A loaded system: what its node is called by default, what it is, and how to start its root process."""
+    """A loaded system: what it is, and how to start its root process."""
 
-    name: str
     title: str
     start: Start
 
 
+def name_of(target: str) -> str:
+    """Return what the node of *target* is called by default, without importing anything. Raises BadInput."""
+    if _is_sandbox(target):
+        return open_sandbox(target).name
+    path, _, attribute = target.partition(":")
+    if path.endswith(".py"):
+        read_source(Path(path))  # says clearly what is wrong with a file that cannot be read
+        return Path(path).stem
+    if not attribute:
+        raise BadInput(f"cannot run {target!r}; {_ACCEPTED}")
+    sys.path.insert(0, str(Path.cwd()))
+    package = path.partition(".")[0]
+    if package not in sys.modules and PathFinder.find_spec(package) is None:
+        raise BadInput(f"there is no module {package!r} here or among the installed packages; {_ACCEPTED}")
+    return path
+
+
 def load_target(target: str, version: str | None = None) -> System:
-    """Import what *target* names and return it ready to start. *version* is for sandboxes alone."""
+    """Import what *target* names, which `name_of` has accepted, and return it ready to start.
+
+    *version* is for sandboxes alone. Raises BadInput.
+    """
     if _is_sandbox(target):
         return _sandbox(target, version)
     if version is not None:
@@ -49,9 +69,7 @@ def load_target(target: str, version: str | None = None) -> System:
     path, _, attribute = target.partition(":")
     if path.endswith(".py"):
         return _file(Path(path), attribute)
-    if attribute:
-        return _module(path, attribute)
-    raise BadInput(f"cannot run {target!r}; {_ACCEPTED}")
+    return _module(path, attribute)
 
 
 def _is_sandbox(target: str) -> bool:
@@ -64,23 +82,21 @@ def _sandbox(target: str, version: str | None) -> System:
     sandbox = open_sandbox(target)
     chosen = sandbox.version(version)
     load_version(sandbox, chosen)
-    return System(sandbox.name, f"{sandbox.name} {chosen}", sandbox.start)
+    return System(f"{sandbox.name} {chosen}", sandbox.start)
 
 
 def _file(file: Path, attribute: str) -> System:
     """Load a file under the name of its stem, as `import` from its folder would."""
-    read_source(file)  # says clearly what is wrong with a file that cannot be read
     name = file.stem
     if name in sys.modules:
         raise BadInput(f"cannot load {file}: a module {name!r} is loaded already; rename the file")
     sys.path.insert(0, str(file.resolve().parent))
     module = _imported(name)
-    return System(name, str(file), _starter(module, attribute or _only_supervisor(module, file)))
+    return System(str(file), _starter(module, attribute or _only_supervisor(module, file)))
 
 
 def _module(name: str, attribute: str) -> System:
-    sys.path.insert(0, str(Path.cwd()))
-    return System(name, f"{name}:{attribute}", _starter(_imported(name), attribute))
+    return System(f"{name}:{attribute}", _starter(_imported(name), attribute))
 
 
 def _imported(name: str) -> ModuleType:

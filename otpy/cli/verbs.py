@@ -1,51 +1,33 @@
 """What a node does for the commands: one function per verb of the control socket.
 
-Arguments are checked against the struct of the verb before anything is done; results are plain data.
+Arguments are checked against the struct of the verb before anything is done; results are plain data. The verbs that
+change the node are in `changing.py` and `watching.py`; those that only look are here.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
-import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
 from otpy import upgrade
 from otpy.behaviours.tree import tree as take_tree
+from otpy.cli.changing import PlanArgs, RollbackArgs, UpgradeArgs, bad_values, plan, rollback, upgrade_modules
+from otpy.cli.checking import CheckArgs, check
 from otpy.cli.exits import BadInput
-from otpy.cli.plain import plain
-from otpy.cli.sandboxes import changed
-from otpy.code import versions
+from otpy.cli.plain import fields, plain
+from otpy.cli.watching import WatchArgs, watch
+from otpy.upgrade.recovery import advice_for
 
 if TYPE_CHECKING:
     from otpy.cli.control import Emit, Handler
     from otpy.cli.frames import Request
 
 
-Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
-
-
 class TreeArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No arguments: the tree of all processes."""
-
-
-class UpgradeArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """*sources* by module, taken over as one transaction. The seconds are those of `upgrade.reload_modules`."""
-
-    sources: dict[str, str]
-    suspend_timeout: Seconds = 5.0
-    code_change_timeout: Seconds = 5.0
-    timeout: Seconds = 30.0
-
-
-class RollbackArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """*module* goes back to version *to*; None is the one before."""
-
-    module: str
-    to: str | None = None
 
 
 class HistoryArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,35 +36,28 @@ class HistoryArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     module: str | None = None
 
 
+class TimelineArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Upgrade *id* in all its steps."""
+
+    id: int
+
+
+class InsightsArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the upgrades of the *last* "24h", "7d" and so on teach; None is of all."""
+
+    last: str | None = None
+
+
+class PermanentArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What upgrades have brought of *modules*, or of all, is to outlive the node."""
+
+    modules: list[str] = []
+
+
 def tree(node: str, _args: TreeArgs, _emit: Emit) -> dict[str, Any]:
     """Return the process tree, as text and as data."""
     snapshot = take_tree()
     return {"node": node, "process": os.getpid(), "text": str(snapshot), "tree": plain(snapshot.to_dict())}
-
-
-def upgrade_modules(_node: str, args: UpgradeArgs, emit: Emit) -> Any:
-    """Take over new sources and return the report."""
-    loaded = [module for module in args.sources if module in sys.modules]
-    if not loaded:
-        raise BadInput(_unknown(next(iter(args.sources), "")))
-    emit("upgrading", modules=list(args.sources))
-    report = upgrade.reload_modules(
-        changed(args.sources),
-        suspend_timeout=args.suspend_timeout,
-        code_change_timeout=args.code_change_timeout,
-        timeout=args.timeout,
-    )
-    return _told(report)
-
-
-def rollback(_node: str, args: RollbackArgs, emit: Emit) -> Any:
-    """Go back and return the report."""
-    if args.module not in sys.modules:
-        raise BadInput(_unknown(args.module))
-    emit("rolling back", modules=[args.module])
-    # A command gives text; a version may be a number.
-    known = {str(version.vsn): version.vsn for version in versions(args.module)}
-    return _told(upgrade.rollback_module(args.module, args.to and known.get(args.to, args.to)))
 
 
 def history(_node: str, args: HistoryArgs, _emit: Emit) -> Any:
@@ -90,13 +65,37 @@ def history(_node: str, args: HistoryArgs, _emit: Emit) -> Any:
     return plain(upgrade.history(args.module))
 
 
+def timeline(_node: str, args: TimelineArgs, _emit: Emit) -> Any:
+    """Return one upgrade, with what can be done about it if it failed."""
+    found = upgrade.timeline(args.id)
+    return {**fields(found), "advice": list(advice_for(found.record.error_class or ""))}
+
+
+def insights(_node: str, args: InsightsArgs, _emit: Emit) -> Any:
+    """Return what the records of upgrades teach."""
+    with bad_values():
+        return upgrade.insights(args.last).to_dict()
+
+
+def make_permanent(_node: str, args: PermanentArgs, _emit: Emit) -> Any:
+    """Return what a restarted node would run."""
+    made = upgrade.make_permanent(*args.modules)
+    return [{"module": each.module, "vsn": each.vsn, "upgrade": each.upgrade} for each in made]
+
+
 Verb: TypeAlias = tuple[type[msgspec.Struct], Callable[..., Any]]
 
 VERBS: Final[dict[str, Verb]] = {
     "tree": (TreeArgs, tree),
+    "plan": (PlanArgs, plan),
+    "check": (CheckArgs, check),
     "upgrade": (UpgradeArgs, upgrade_modules),
     "rollback": (RollbackArgs, rollback),
+    "watch": (WatchArgs, watch),
     "history": (HistoryArgs, history),
+    "timeline": (TimelineArgs, timeline),
+    "insights": (InsightsArgs, insights),
+    "make-permanent": (PermanentArgs, make_permanent),
 }
 
 
@@ -115,13 +114,3 @@ def handler(node: str) -> Handler:
         return verb(node, args, emit)
 
     return handle
-
-
-def _told(report: upgrade.UpgradeReport) -> dict[str, Any]:
-    return {"text": str(report), "report": plain(report)}
-
-
-def _unknown(module: str) -> str:
-    near = difflib.get_close_matches(module, sys.modules, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "give the name by which the node imported it"
-    return f"the node has not loaded a module {module!r}; {hint}"

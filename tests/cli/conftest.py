@@ -40,7 +40,13 @@ class Shell:
     def environment(self, **more: str) -> dict[str, str]:
         """Return an environment in which this checkout is found and the terminal is plain."""
         kept = {name: value for name, value in os.environ.items() if name not in {"FORCE_COLOR", "COLUMNS"}}
-        return {**kept, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(self.run_dir.parent), **more}
+        own = {"XDG_RUNTIME_DIR": str(self.run_dir.parent), "XDG_STATE_HOME": str(self.state_dir)}
+        return {**kept, "PYTHONPATH": str(ROOT), **own, **more}
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the nodes keep their stores."""
+        return self.run_dir.parent.parent / "state"
 
     def popen(self, *args: object, **more: str) -> subprocess.Popen[str]:
         """Start a command with pipes to its output."""
@@ -105,6 +111,7 @@ class Here(Protocol):
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
     """Give the command in this process, with a run folder that nobody else uses."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, "path", list(sys.path))
 
@@ -124,3 +131,11 @@ def wait_until(fact: Callable[[], object], what: str, seconds: float = 10.0) -> 
             return
         pause.wait(0.01)
     pytest.fail(f"not within {seconds} s: {what}")
+
+
+def one_line(text: str) -> str:
+    """Return the only line of *text*, which starts as all our errors do."""
+    lines = text.splitlines()
+    assert len(lines) == 1, text
+    assert lines[0].startswith("otpy: ")
+    return lines[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import DEADLINE, SANDBOXES, Here, Shell
+from tests.cli.conftest import DEADLINE, SANDBOXES, Here, Shell, one_line
 
 LEDGER = """
 import sys, threading
@@ -55,7 +55,12 @@ def system(tmp_path: Path) -> Path:
 def test_a_node_runs_and_shows_its_tree(otpy: Shell) -> None:
     """The node says where it is; the tree names what runs there."""
     process, ready = otpy.node(SANDBOXES / "counter")
-    assert ready == {"node": "counter", "process": process.pid, "socket": str(otpy.run_dir / "counter.sock")}
+    assert ready == {
+        "node": "counter",
+        "process": process.pid,
+        "socket": str(otpy.run_dir / "counter.sock"),
+        "store": str(otpy.state_dir / "otpy" / "counter" / "otpy.db"),
+    }
     shown = otpy("tree")
     assert (shown.code, shown.err) == (0, "")
     assert "counter: counter" in shown.out
@@ -183,14 +188,17 @@ def test_a_stopped_node_does_not_hold_up_a_command_for_ever(otpy: Shell, monkeyp
         (["trei"], "Did you mean"),
         (["tree", "--nod", "x"], "--nod"),
         (["tree", "x"], "x"),
-        (["upgrade"], "requires an argument"),
-        (["upgrade", "counter"], "MODULE and a FILE, or a SANDBOX folder and --to"),
-        (["upgrade", "counter", "README.md", "--to", "v2"], "MODULE and a FILE, or a SANDBOX folder and --to"),
+        (["upgrade"], "MODULE and a FILE"),
+        (["upgrade", "counter"], "MODULE and a FILE, or a SANDBOX folder and --to VERSION, or --release"),
+        (
+            ["upgrade", "counter", "README.md", "--to", "v2"],
+            "MODULE and a FILE, or a SANDBOX folder and --to VERSION, or --release",
+        ),
         (["upgrade", "counter", "nothing.py"], "cannot read nothing.py"),
         (["upgrade", "counter", "sandboxes"], "cannot read sandboxes"),
         (["upgrade", "sandboxes/counter", "--to", "v9"], "v1, v2, v3"),
         (["upgrade", "counter", "--to", "v2", "--timeout", "soon"], "soon"),
-        (["rollback"], "requires an argument"),
+        (["rollback"], "no node runs"),
         (["run"], "requires an argument"),
         (["run", "conuter"], "counter, shop"),
         (["run", "no/such"], "no sandbox 'no/such'"),
@@ -331,14 +339,6 @@ def test_json_of_a_failed_command_leaves_stdout_to_json(otpy: Shell) -> None:
     assert (finished.code, finished.out) == (2, "")
     otpy.node("counter")
     assert json.loads(otpy("history", "--json").out) == []
-
-
-def one_line(text: str) -> str:
-    """Return the only line of *text*, which starts as all our errors do."""
-    lines = text.splitlines()
-    assert len(lines) == 1, text
-    assert lines[0].startswith("otpy: ")
-    return lines[0]
 
 
 def _python(otpy: Shell, code: str) -> str:

@@ -44,7 +44,7 @@ def test_the_figures_of_the_demo_add_up(otpy: Shell, name: str) -> None:
     assert all(check["holds"] for check in finished["checks"])
     assert min(finished["handled"].values()) > 0
     assert upgraded["shown"]
-    assert refused["error"] == "MigrationFailed"
+    assert refused["error"] == "RehearsalFailed"
     assert [chapter["version"] for chapter in (started, upgraded, refused, finished)] == ["v1", "v2", "v3", "v2"]
 
 

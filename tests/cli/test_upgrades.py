@@ -53,16 +53,24 @@ def test_modules_of_a_sandbox_are_upgraded_as_one(otpy: Shell) -> None:
     assert [child["name"] for child in children] == ["stock", "ledger", "cart", "audit"]
 
 
-def test_a_refused_upgrade_says_why_and_changes_nothing(node: Shell, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ([], "refused in the step 'rehearse'; nobody was paused"),
+        (["--no-rehearse"], "failed in the step 'convert', and was rolled back"),
+    ],
+    ids=["rehearsed", "not rehearsed"],
+)
+def test_a_refused_upgrade_says_why_and_changes_nothing(node: Shell, tmp_path: Path, how: list[str], said: str) -> None:
     """Exit code 1, the reason in the first line, and the tree as before."""
     broken = tmp_path / "counter.py"
     broken.write_text((COUNTER / "v2" / "counter.py").read_text().replace("clients = {", "clients = 1 / 0 * {"))
     before = node("tree").out
-    failed = node("upgrade", "counter", broken)
+    failed = node("upgrade", "counter", broken, *how)
     assert (failed.code, failed.out) == (1, "")
     assert failed.err.startswith("otpy: ")
     assert "ZeroDivisionError" in failed.err
-    assert "failed in the step 'convert'" in failed.err
+    assert said in failed.err
     assert "Nothing has changed" in failed.err
     assert node("tree").out == before
 

@@ -10,16 +10,29 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from otpy.cli.node import run_node
+from otpy.cli.nodestore import opened, place_of
 from otpy.cli.options import AS_TEXT, Output, RunDir
-from otpy.cli.runfolder import check_name, default_folder, prepare_folder
+from otpy.cli.runfolder import check_name, claimed, default_folder, prepare_folder
 from otpy.cli.show import say, say_json
-from otpy.cli.target import load_target
+from otpy.cli.target import load_target, name_of
+from otpy.upgrade.boot import recovered
+from otpy.upgrade.program import note_sources
 
 Target = Annotated[
     str, Parameter(help="A sandbox folder (sandboxes/counter), a file (app.py or app.py:Root), or module:supervisor.")
 ]
-Version = Annotated[str | None, Parameter(help="Version of the sandbox. [default: its first]")]
-Name = Annotated[str | None, Parameter(help="Name of the node. [default: that of the sandbox, file or module]")]
+Version = Annotated[str | None, Parameter(help="Version of the sandbox. [default: its first]", show_default=False)]
+Name = Annotated[
+    str | None, Parameter(help="Name of the node. [default: that of the sandbox, file or module]", show_default=False)
+]
+Store = Annotated[
+    str | None,
+    Parameter(
+        help="What outlives the node: a file, postgresql://USER:PASSWORD@HOST/DATABASE, or none. "
+        "[default: $XDG_STATE_HOME/otpy/NODE/otpy.db]",
+        show_default=False,
+    ),
+]
 
 
 def run(
@@ -28,21 +41,28 @@ def run(
     *,
     version: Version = None,
     name: Name = None,
+    store: Store = None,
     run_dir: RunDir = None,
     output: Output = AS_TEXT,
 ) -> int:
     """Load the system, and run it until a signal or its own end."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     folder = prepare_folder(run_dir or default_folder())
-    given = None if name is None else check_name(name)
-    system = load_target(target, version)  # runs the user's code, so what can be refused without it is refused before
-    node = given or check_name(system.name)
+    # What can be refused without running the user's code is refused before.
+    node = check_name(name if name is not None else name_of(target))
+    with claimed(folder, node) as path, opened(place_of(store, node)) as recorder:
+        system = load_target(target, version)
+        note_sources()
 
-    def ready(socket: Path) -> None:
-        if output.json:
-            say_json({"node": node, "process": os.getpid(), "socket": str(socket)}, indent=None)
-        else:
-            say(f"{system.title} runs as node {node!r} (process {os.getpid()}), control socket {socket}")
-            say(f"Look at it with `otpy tree --node {node}`; stop it with Ctrl-C.")
+        def ready(socket: Path) -> None:
+            where = recorder.where if recorder is not None else None
+            if output.json:
+                about = {"node": node, "process": os.getpid(), "socket": str(socket), "store": where}
+                say_json(about, indent=None)
+            else:
+                say(f"{system.title} runs as node {node!r} (process {os.getpid()}), control socket {socket}")
+                say(f"Look at it with `otpy tree --node {node}`; stop it with Ctrl-C.")
 
-    return run_node(system, node, folder, ready)
+        if recorder is not None:
+            recovered(recorder)
+        return run_node(system, node, path, ready)

@@ -2,52 +2,74 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from otpy.cli.change import change
 from otpy.cli.exits import BadInput
-from otpy.cli.options import ANY_NODE, AS_TEXT, Output, Where
-from otpy.cli.sandboxes import open_sandbox, read_source
+from otpy.cli.given import File, Release, Target, To, what
+from otpy.cli.options import ANY_NODE, AS_TEXT, AS_USUAL, Flag, How, Output, Where
 
-Target = Annotated[str, Parameter(help="Name of the module; or a sandbox folder, together with --to.")]
-File = Annotated[Path | None, Parameter(help="File with the module's new source.")]
-To = Annotated[str | None, Parameter(help="Version of the sandbox to upgrade to.")]
-SuspendTimeout = Annotated[float, Parameter(help="Seconds for the processes to finish what they are doing.")]
-CodeChangeTimeout = Annotated[float, Parameter(help="Seconds for converting one state.")]
-Timeout = Annotated[float, Parameter(help="Seconds for all of it.")]
+PlanFile = Annotated[
+    Path | None, Parameter(help="Carry out this plan, as `otpy plan --out` wrote it.", show_default=False)
+]
+Watch = Annotated[
+    float | None,
+    Parameter(
+        help="Watch the upgraded processes for so many seconds, and go back if they do badly.", show_default=False
+    ),
+]
+MaxCrashes = Annotated[
+    int | None, Parameter(help="Crashes that are allowed while it is watched. [default: 3]", show_default=False)
+]
+DryRun = Annotated[Flag, Parameter(help="Stop before anybody is paused, and report.")]
+Permanent = Annotated[Flag, Parameter(help="Have a restarted node run it too.")]
 
 
 def upgrade(
-    target: Target,
+    target: Target = None,
     file: File = None,
     /,
     *,
     to: To = None,
-    suspend_timeout: SuspendTimeout = 5.0,
-    code_change_timeout: CodeChangeTimeout = 5.0,
-    timeout: Timeout = 30.0,
+    release: Release = None,
+    plan: PlanFile = None,
+    watch: Watch = None,
+    max_crashes: MaxCrashes = None,
+    dry_run: DryRun = False,
+    permanent: Permanent = False,
+    how: How = AS_USUAL,
     where: Where = ANY_NODE,
     output: Output = AS_TEXT,
 ) -> int:
-    """Read the new sources and hand them to the node."""
-    args = {
-        "sources": _sources(target, file, to),
-        "suspend_timeout": suspend_timeout,
-        "code_change_timeout": code_change_timeout,
-        "timeout": timeout,
+    """Read what is given and hand it to the node."""
+    args: dict[str, Any] = {
+        "how": asdict(how),
+        "watch": watch,
+        "max_crashes": max_crashes,
+        "dry_run": dry_run,
+        "permanent": permanent,
     }
+    if max_crashes is not None and watch is None:
+        raise BadInput("--max-crashes says what is allowed while it is watched; give --watch SECONDS too")
+    if plan is None:
+        args["what"] = what(target, file, to, release)
+    elif (target, file, to, release) != (None, None, None, None):
+        raise BadInput("--plan says what is upgraded; give nothing else to upgrade to")
+    elif how != AS_USUAL or watch is not None or dry_run:
+        raise BadInput("--plan says how it is done; give it alone, with --permanent or without, or edit the plan")
+    else:
+        args["plan"] = _read(plan)
     return change(where, output, "upgrade", args)
 
 
-def _sources(target: str, file: Path | None, to: str | None) -> dict[str, str]:
-    """Read the new sources, by module."""
-    match file, to:
-        case Path(), None:
-            return {target: read_source(file)}
-        case None, str():
-            return open_sandbox(target).sources(to)
-        case _:
-            raise BadInput("give either a MODULE and a FILE, or a SANDBOX folder and --to VERSION")
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{file} is no plan: {error}") from error
