@@ -1,0 +1,1 @@
+"""Properties of live upgrades, looked for with random systems, edits, faults and loads."""
