@@ -134,9 +134,10 @@ def _latest() -> Path:
 
 def _listing() -> str:
     lines: list[str] = []
+    width = max(len(measure.name) for measure in MEASURES) + 1
     for measure in MEASURES:
         heavy = " [only with --all or --only]" if measure.heavy else ""
-        lines.append(f"{measure.name:16}{measure.title}, {measure.unit}{heavy}")
-        lines.append(f"{'':16}{measure.what}")
-        lines.append(f"{'':16}{', '.join(measure.entrants)}; {measure.steady}")
+        lines.append(f"{measure.name:{width}}{measure.title}, {measure.unit}{heavy}")
+        lines.append(f"{'':{width}}{measure.what}")
+        lines.append(f"{'':{width}}{', '.join(measure.entrants)}; {measure.steady}")
     return "\n".join(lines)

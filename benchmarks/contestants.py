@@ -57,6 +57,7 @@ CONTESTANTS: Final[tuple[Contestant, ...]] = (
     _python("otpy-functions", "otpy, function processes", "otpy.functions", "otpy"),
     _python("otpy-supervised", "otpy, under a supervisor", "otpy.supervised", "otpy"),
     _python("otpy-outside", "otpy, asked from a thread", "otpy.fairness_outside", "otpy"),
+    _python("otpy-automatic", "otpy, without code_change", "otpy.automatic", "otpy"),
     _python("pykka", "pykka", "pykka", "pykka"),
     _python("otpylib", "otpylib", "otpylib", "otpylib"),
     _python("fauxtp", "fauxtp", "fauxtp", "fauxtp"),
@@ -64,6 +65,9 @@ CONTESTANTS: Final[tuple[Contestant, ...]] = (
     Contestant("beam", "BEAM", None, program="erlc"),
     _python("floor", "floor: bare greenlet loop", "floor", "greenlet"),
     _python("threads", "two bare threads", "threads"),
+    _python("importlib", "importlib.reload", "reloading.by_importlib"),
+    _python("jurigged", "jurigged", "reloading.by_jurigged", "jurigged"),
+    _python("ipython", "IPython's autoreload", "reloading.by_ipython", "IPython"),
 )
 
 BY_NAME: Final = {contestant.name: contestant for contestant in CONTESTANTS}

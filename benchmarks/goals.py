@@ -62,6 +62,8 @@ def _goals(measure: str, *, goal: Iterable[Condition] = (), stretch: Iterable[Co
     return first + tuple(Goal(measure, "stretch", condition) for condition in stretch)
 
 
+_NOTHING_LOST: Final = AtMost(0, extra="lost")
+
 GOALS: Final[tuple[Goal, ...]] = (
     *_goals("tell", goal=[Beats("pykka", 5)], stretch=[Beats("pykka", 10), Beats("asyncio", 1)]),
     *_goals(
@@ -78,8 +80,14 @@ GOALS: Final[tuple[Goal, ...]] = (
     *_goals("restart", goal=[Beats("otpylib", 2)], stretch=[Beats("beam", 1)]),
     *_goals("fairness", goal=[Beats("pykka", 1)], stretch=[AtMost(10)]),
     *_goals("import", goal=[AtMost(150)]),
-    *_goals("upgrade-bodies", goal=[AtMost(5)], stretch=[AtMost(1)]),
-    *_goals("upgrade-state", goal=[AtMost(150)], stretch=[Beats("beam", 1)]),
+    *_goals("upgrade-bodies", goal=[AtMost(5), _NOTHING_LOST], stretch=[AtMost(1)]),
+    *_goals("upgrade-bodies-few", goal=[AtMost(5), _NOTHING_LOST], stretch=[AtMost(1)]),
+    *_goals("upgrade-state", goal=[AtMost(150), _NOTHING_LOST], stretch=[Beats("beam", 1)]),
+    *_goals("upgrade-state-many", goal=[AtMost(1_500), _NOTHING_LOST], stretch=[Beats("beam", 1)]),
+    *_goals("upgrade-rolling", goal=[AtMost(50), _NOTHING_LOST], stretch=[AtMost(10)]),
+    *_goals("reload", goal=[AtMost(15)], stretch=[AtMost(8)]),
+    *_goals("reload-cached", goal=[AtMost(2)], stretch=[AtMost(1)]),
+    *_goals("dependents", goal=[AtMost(40), AtMost(0, extra="dependents left behind")], stretch=[AtMost(20)]),
 )
 
 

@@ -57,7 +57,10 @@ measure("fairness", Millis) ->
     {quantile(Times, 0.99) / 1000, [{"p50", quantile(Times, 0.5) / 1000}, {"max", lists:max(Times) / 1000},
                                    {"asks", length(Times)}]};
 measure("upgrade-bodies", Size) -> upgrade("bodies", Size);
-measure("upgrade-state", Size) -> upgrade("state", Size).
+measure("upgrade-bodies-few", Size) -> upgrade("bodies", Size);
+measure("upgrade-state", Size) -> upgrade("state", Size);
+measure("upgrade-state-many", Size) -> upgrade("state", Size);
+measure("upgrade-rolling", Size) -> rolling("state", Size).
 
 per_second(Count, Micros) -> Count * 1.0e6 / max(Micros, 1).
 
@@ -148,12 +151,26 @@ quantile(Values, Share) ->
 
 %% All suspended, the code loaded, each changed and resumed: what release_handler does with `update`.
 upgrade(Folder, Count) ->
-    Pids = [Pid || N <- lists:seq(1, Count), {ok, Pid} <- [upgraded:start(N)]],
-    File = filename:join([filename:dirname(code:which(?MODULE)), Folder, "upgraded.beam"]),
-    {ok, Binary} = file:read_file(File),
-    {Time, ok} = timer:tc(fun() -> change(Pids, File, Binary) end),
-    {new, 1} = gen_server:call(hd(Pids), get),
-    {Time / 1000, []}.
+    {{Time, ok}, Lost} = under_load(Folder, Count, fun(Pids, File, Binary) ->
+        timer:tc(fun() -> change(Pids, File, Binary) end)
+    end),
+    {Time / 1000, [{"wall ms", Time / 1000}, {"lost", Lost}]}.
+
+%% One after the other: each suspended, changed and resumed, the code loaded before; how long each was suspended.
+rolling(Folder, Count) ->
+    {Times, Lost} = under_load(Folder, Count, fun(Pids, File, Binary) ->
+        {module, upgraded} = code:load_binary(upgraded, File, Binary),
+        [roll(Pid) || Pid <- Pids]
+    end),
+    {quantile(Times, 0.5), [{"max ms", lists:max(Times) / 1000}, {"wall ms", lists:sum(Times) / 1000}, {"lost", Lost}]}.
+
+roll(Pid) ->
+    {Time, ok} = timer:tc(fun() ->
+        ok = sys:suspend(Pid),
+        ok = sys:change_code(Pid, upgraded, undefined, []),
+        sys:resume(Pid)
+    end),
+    Time.
 
 change(Pids, File, Binary) ->
     [sys:suspend(Pid) || Pid <- Pids],
@@ -161,5 +178,28 @@ change(Pids, File, Binary) ->
     [ok = sys:change_code(Pid, upgraded, undefined, []) || Pid <- Pids],
     [sys:resume(Pid) || Pid <- Pids],
     ok.
+
+%% Do it to servers that get 20,000 casts a second; returns what it gave, and how many casts were lost.
+under_load(Folder, Count, Fun) ->
+    Pids = [Pid || _ <- lists:seq(1, Count), {ok, Pid} <- [upgraded:start(0)]],
+    File = filename:join([filename:dirname(code:which(?MODULE)), Folder, "upgraded.beam"]),
+    {ok, Binary} = file:read_file(File),
+    Table = list_to_tuple(Pids),
+    Boss = self(),
+    Load = spawn(fun() -> load(Boss, Table, 0) end),
+    timer:sleep(20),
+    Done = Fun(Pids, File, Binary),
+    Load ! stop,
+    Cast = receive {casts, Casts} -> Casts end,
+    Answers = [gen_server:call(Pid, get) || Pid <- Pids],
+    [new] = lists:usort([Version || {Version, _} <- Answers]),
+    {Done, Cast - lists:sum([Got || {_, Got} <- Answers])}.
+
+load(Boss, Table, Casts) ->
+    [gen_server:cast(element(rand:uniform(tuple_size(Table)), Table), tick) || _ <- lists:seq(1, 20)],
+    receive
+        stop -> Boss ! {casts, Casts + 20}
+    after 1 -> load(Boss, Table, Casts + 20)
+    end.
 
 wait(Message) -> receive Message -> ok end.

@@ -27,6 +27,10 @@ BURN: Final = 0.05
 """fairness: seconds of CPU that a hog burns for one message."""
 PAUSE: Final = 0.002
 """fairness: seconds between two questions."""
+CASTS: Final = 20
+"""upgrades: casts to random servers at each tick."""
+TICK: Final = 0.001
+"""upgrades: seconds between ticks, so 20,000 casts a second."""
 LIMIT: Final = 5.0
 """Seconds after which every call gives up, as OTP's calls do."""
 PATIENCE: Final = 300.0

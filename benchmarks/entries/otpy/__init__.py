@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from benchmarks.entries.importing import contest
-from benchmarks.entries.otpy import fairness, lifecycle, messages, upgrade
+from benchmarks.entries.otpy import fairness, lifecycle, messages, reload, upgrade
 from benchmarks.values import Contest
 
 CONTESTS: Final[Mapping[str, Contest]] = {
@@ -17,5 +17,6 @@ CONTESTS: Final[Mapping[str, Contest]] = {
     **lifecycle.CONTESTS,
     **fairness.CONTESTS,
     **upgrade.CONTESTS,
+    **reload.CONTESTS,
     "import": contest("otpy"),
 }
