@@ -65,6 +65,10 @@ docs: $(VENV)/test.stamp ## check the pages: links, code, and that docs/api.md h
 conformance: $(VENV)/test.stamp ## replay the recordings of Erlang and Elixir
 	@$(BIN)/python -m tests.oracle $(ARGS)
 
+.PHONY: test-postgres
+test-postgres: $(VENV)/test.stamp $(VENV)/postgres.stamp ## run the tests of the store against PostgreSQL, which is installed and started for them
+	@$(BIN)/python -m tools.postgres $(ARGS)
+
 .PHONY: pykka-suite
 pykka-suite: $(VENV)/test.stamp ## run pykka's own tests with otpy.Actor as a further runtime
 	@$(BIN)/python -m tools.pykka_suite $(ARGS)
@@ -72,6 +76,18 @@ pykka-suite: $(VENV)/test.stamp ## run pykka's own tests with otpy.Actor as a fu
 .PHONY: stress
 stress: $(VENV)/test.stamp ## random load, blocking handlers and kills for a while; nothing may be lost
 	@$(BIN)/python -m tests.stress $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/test.stamp ## random systems, edits and faults under load for a while: all is new, or all is as before
+	@$(BIN)/python -m tests.properties $(ARGS)
+
+.PHONY: reload-every
+reload-every: $(VENV)/test.stamp ## run the tests of the behaviours while everything is reloaded after each message
+	@$(BIN)/python -m pytest tests/behaviours --reload-every 1 $(ARGS)
+
+.PHONY: matrix
+matrix: $(VENV)/test.stamp ## try the 31 edits of the reload matrix, and write docs/reload-matrix.md anew
+	@$(BIN)/python -m tests.matrix $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/bench.stamp ## measure otpy beside its peers

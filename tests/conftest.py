@@ -1,5 +1,7 @@
 """What all tests share: a runtime for those that want one, and a look at what each has left behind."""
 
+import functools
+import importlib
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,21 @@ from otpy.kernel.table import table
 
 LEAVE_SECONDS = 5.0
 """How long a process that was ended may take to be gone."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Have `--reload-every N`."""
+    parser.addoption(
+        "--reload-every", type=int, metavar="N", help="reload all behaviours after every N-th message of every runtime"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have every runtime of the tests reload, if asked to."""
+    every = config.getoption("--reload-every")
+    if every is not None:
+        importlib.import_module("otpy.upgrade")  # which can reload
+        otpy.runtime = functools.partial(otpy.runtime, reload_every=every)
 
 
 @pytest.fixture

@@ -43,6 +43,10 @@ GROUPS = {
 """The facade's names, by the modules they come from; what comes from elsewhere stands in the last group."""
 
 VALUES = {
+    "KINDS": "The kinds of effects on the world that a rehearsal tells of.",
+    "PRESETS": 'Policies to begin with: "advice", "standard", "strict".',
+    "RULES": "The rules for sources that come with otpy, by name.",
+    "VERDICTS": "What can become of a definition, from the harmless to the risky.",
     "DONE": "What a function given to `install` returns to be taken away.",
     "UNSET": "Nothing was given, where None could have been.",
 }

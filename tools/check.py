@@ -16,10 +16,13 @@ import threading
 import time
 from typing import NamedTuple
 
-STEPS = ("lint", "types", "layers", "docs", "demo", "conformance", "pykka-suite", "stress", "bench", "test")
+STEPS = (
+    *("lint", "types", "layers", "docs", "demo", "conformance", "pykka-suite"),
+    *("reload-every", "stress", "soak", "bench", "test"),
+)
 """The targets of `make check`."""
 
-SMALL = {"bench": "--smoke", "stress": "--seconds 15"}
+SMALL = {"bench": "--smoke", "stress": "--seconds 15", "soak": "--seconds 30"}
 """`ARGS` for the targets that take too long in full for every change."""
 
 TIME_LIMIT = 900.0
