@@ -26,8 +26,6 @@ from otpy.behaviours.gen import (
     wait_response,
 )
 from otpy.behaviours.gen_server import GenServer, start_monitor
-from otpy.behaviours.migrations.renames import renamed
-from otpy.behaviours.migrations.steps import migration
 from otpy.behaviours.results import After, Continue, Hibernate, Ignore, NoReply, Ok, Reply, Stop
 from otpy.behaviours.supervisor import Supervisor
 from otpy.behaviours.tree import Tree, tree
@@ -133,6 +131,8 @@ from otpy.kernel.timers import TimerRef
 
 if TYPE_CHECKING:
     from otpy import code, safety, upgrade
+    from otpy.behaviours.migrations.renames import renamed
+    from otpy.behaviours.migrations.steps import migration
     from otpy.upgrade.conversion import DownTo
 
 __version__ = "0.1.0.dev0"
@@ -146,17 +146,24 @@ def _processes() -> Any:
 
 wires.processes[:] = [_processes]
 
-_LATER = {"code": "otpy.code", "safety": "otpy.safety", "upgrade": "otpy.upgrade"}
-"""Modules that are loaded at first use, so that `import otpy` stays light."""
+_LATER = {
+    "code": ("otpy.code", None),
+    "safety": ("otpy.safety", None),
+    "upgrade": ("otpy.upgrade", None),
+    "DownTo": ("otpy.upgrade.conversion", "DownTo"),
+    "migration": ("otpy.behaviours.migrations.steps", "migration"),
+    "renamed": ("otpy.behaviours.migrations.renames", "renamed"),
+}
+"""What is loaded at first use, so that `import otpy` stays light: modules, and names in some."""
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         import importlib  # noqa: PLC0415 - with what it loads
 
-        return importlib.import_module(_LATER[name])
-    if name == "DownTo":
-        return __getattr__("upgrade").DownTo
+        where, what = _LATER[name]
+        module = importlib.import_module(where)
+        return module if what is None else getattr(module, what)
     msg = f"module 'otpy' has no attribute {name!r}"
     raise AttributeError(msg)
 
