@@ -160,7 +160,12 @@ def _told(old: Wheel, new: Wheel, report: upgrade.UpgradeReport) -> list[str]:
         f"- {len(report.reloaded_modules)} modules; definitions by verdict: "
         + ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())),
     ]
-    return lines + [f"- Warned: {_without_pids(warning)}" for warning in report.warnings]
+    return lines + [f"- Warned: {_without_pids(warning)}" for warning in report.warnings if not _counts(warning)]
+
+
+def _counts(warning: str) -> bool:
+    """Whether *warning* tells how many objects there happen to be: that is another number each time."""
+    return warning[:1].isdigit()
 
 
 def _without_pids(text: str) -> str:
