@@ -134,6 +134,7 @@ if TYPE_CHECKING:
     from otpy.behaviours.migrations.renames import renamed
     from otpy.behaviours.migrations.steps import migration
     from otpy.upgrade.conversion import DownTo
+    from otpy.upgrade.options import WatchPolicy
 
 __version__ = "0.1.0.dev0"
 
@@ -151,6 +152,7 @@ _LATER = {
     "safety": ("otpy.safety", None),
     "upgrade": ("otpy.upgrade", None),
     "DownTo": ("otpy.upgrade.conversion", "DownTo"),
+    "WatchPolicy": ("otpy.upgrade.options", "WatchPolicy"),
     "migration": ("otpy.behaviours.migrations.steps", "migration"),
     "renamed": ("otpy.behaviours.migrations.renames", "renamed"),
 }
@@ -272,6 +274,7 @@ __all__ = [
     "UpgradeError",
     "UpgradeFromWithin",
     "UpgradeInProgress",
+    "WatchPolicy",
     "acall",
     "blocking",
     "call",

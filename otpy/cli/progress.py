@@ -10,6 +10,7 @@ from rich import progress as bars
 from rich.console import Console
 
 from otpy.cli.frames import Event
+from otpy.planning.steps import STEPS
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -17,23 +18,8 @@ if TYPE_CHECKING:
 AFTER_SECONDS: Final = 1.0
 """What takes no longer needs no bar."""
 
-STEPS: Final = (
-    "compile",
-    "allow",
-    "record",
-    "load",
-    "rehearse",
-    "ahead",
-    "suspend",
-    "go down",
-    "install",
-    "convert",
-    "commit",
-    "children",
-    "check",
-    "resume",
-)
-"""The steps of an upgrade, in their order (`otpy.upgrade.STEPS`, which a command need not load, and the last)."""
+ALL_STEPS: Final = (*STEPS, "resume")
+"""What the bar counts."""
 
 
 @final
@@ -45,13 +31,13 @@ class Progress:
         self._out = out or Console(file=sys.stderr)
         self._bar = bars.Progress(
             bars.SpinnerColumn(),
-            bars.BarColumn(bar_width=len(STEPS) * 2),
+            bars.BarColumn(bar_width=len(ALL_STEPS) * 2),
             bars.TextColumn("{task.description}"),
             bars.TimeElapsedColumn(),
             console=self._out,
             transient=True,
         )
-        self._task = self._bar.add_task("…", total=len(STEPS))
+        self._task = self._bar.add_task("…", total=len(ALL_STEPS))
         self._lock = threading.Lock()
         self._over = self._drawn = False
         self._timer = threading.Timer(after, self._show)
@@ -61,7 +47,7 @@ class Progress:
         """Take what the node tells."""
         step = event.facts.get("step")
         if event.name == "step" and isinstance(step, str):
-            done = STEPS.index(step) if step in STEPS else None
+            done = ALL_STEPS.index(step) if step in ALL_STEPS else None
             self._bar.update(self._task, description=step, completed=done)
 
     def __enter__(self) -> Self:

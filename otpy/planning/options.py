@@ -10,6 +10,7 @@ import msgspec
 from otpy.errors import BadPlan
 
 Strategy: TypeAlias = Literal["atomic", "rolling", "canary"]
+"""All processes together; one group after the other; a few first, watched, then the rest."""
 
 
 class PlanOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,10 +6,11 @@ from otpy.behaviours.migrations.compatibility import Compatibility
 from otpy.kernel.reloading import set_reloader
 from otpy.planning.appup import read_instructions
 from otpy.planning.plan import Plan
+from otpy.planning.steps import STEPS
 from otpy.upgrade.again import reload_all
 from otpy.upgrade.conversion import DownTo
 from otpy.upgrade.installing import install
-from otpy.upgrade.options import STEPS, WatchPolicy
+from otpy.upgrade.options import WatchPolicy
 from otpy.upgrade.plans import analyze_dependencies, graph, plan, rehearse, validate_upgrade_path
 from otpy.upgrade.report import (
     ErrorRecovery,

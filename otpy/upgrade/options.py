@@ -7,28 +7,11 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 import msgspec
 
-Strategy: TypeAlias = Literal["atomic", "rolling", "canary"]
-"""All processes together; one group after the other; a few first, watched, then the rest."""
+from otpy.planning.options import Strategy
+from otpy.planning.steps import STEPS
 
 StateMode: TypeAlias = Literal["auto", "preserve", "reset"] | Callable[[Any, Any], Any]
 """What becomes of states: converted, kept as they are, made anew by `init`, or what `f(old_vsn, copy)` returns."""
-
-STEPS = (
-    "compile",
-    "allow",
-    "record",
-    "load",
-    "rehearse",
-    "ahead",
-    "suspend",
-    "go down",
-    "install",
-    "convert",
-    "commit",
-    "children",
-    "check",
-)
-"""The steps of an upgrade, in their order; `force_rollback_at` takes any of them."""
 
 _SECONDS = ("suspend_timeout", "code_change_timeout", "timeout")
 

@@ -10,9 +10,10 @@ from otpy.code import versions
 from otpy.code.cache import cache
 from otpy.code.version import Version
 from otpy.errors import NoSuchVersion
+from otpy.planning.options import Strategy
 from otpy.safety.policy import Policy
 from otpy.upgrade.engine import engine, explained
-from otpy.upgrade.options import Strategy, WatchPolicy, options
+from otpy.upgrade.options import WatchPolicy, options
 from otpy.upgrade.recording import history as history_of
 from otpy.upgrade.release import read_release
 from otpy.upgrade.report import UpgradeRecord, UpgradeReport

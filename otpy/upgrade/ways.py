@@ -20,8 +20,8 @@ import msgspec
 from otpy.behaviours.gen_server import Behaviour
 from otpy.behaviours.migrations.steps import Namespaces, Step, no_way, shortest, steps_of
 from otpy.behaviours.vsn import PRESERVE, RESET
+from otpy.upgrade.options import StateMode
 
-StateMode: TypeAlias = Literal["auto", "preserve", "reset"] | Callable[[Any, Any], Any]
 WayKind: TypeAlias = Literal["preserve", "reset", "callable", "steps", "code_change", "automatic"]
 
 UNCHANGED: Final[Any] = object()

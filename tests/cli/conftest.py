@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,8 @@ from otpy.cli import main
 
 ROOT = Path(__file__).parents[2]
 SANDBOXES = ROOT / "sandboxes"
+COUNTER = SANDBOXES / "counter"
+VERSION_2 = COUNTER / "v2" / "counter.py"
 DEADLINE = 60.0
 
 
@@ -97,6 +100,15 @@ def otpy(tmp_path: Path) -> Iterator[Shell]:
     shell = Shell(runtime_dir / "otpy")
     yield shell
     shell.end()
+
+
+@pytest.fixture
+def node(otpy: Shell) -> Iterator[Shell]:
+    """Give the command, with a node that runs version 1 of the counter."""
+    process, _ = otpy.node(COUNTER)
+    yield otpy
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(DEADLINE) == 0
 
 
 class Here(Protocol):

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from otpy.cli.plan_text import style_of
-from tests.cli.conftest import DEADLINE, SANDBOXES, Here, Shell, one_line, wait_until
-
-COUNTER = SANDBOXES / "counter"
-VERSION_2 = COUNTER / "v2" / "counter.py"
-
-
-@pytest.fixture
-def node(otpy: Shell) -> Iterator[Shell]:
-    """Give the command, with a node that runs version 1 of the counter."""
-    process, _ = otpy.node(COUNTER)
-    yield otpy
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(DEADLINE) == 0
+from tests.cli.conftest import COUNTER, VERSION_2, Here, Shell, one_line, wait_until
 
 
 def vsn(node: Shell) -> str:

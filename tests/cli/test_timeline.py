@@ -6,32 +6,17 @@ import io
 import os
 import pty
 import select
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 
 from otpy.cli import progress
 from otpy.cli.frames import Event
 from otpy.upgrade import STEPS
-from tests.cli.conftest import DEADLINE, SANDBOXES, Shell, wait_until
-
-COUNTER = SANDBOXES / "counter"
-VERSION_2 = COUNTER / "v2" / "counter.py"
-
-
-@pytest.fixture
-def node(otpy: Shell) -> Iterator[Shell]:
-    """Give the command, with a node that runs version 1 of the counter."""
-    process, _ = otpy.node(COUNTER)
-    yield otpy
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(DEADLINE) == 0
+from tests.cli.conftest import DEADLINE, VERSION_2, Shell, wait_until
 
 
 def test_one_upgrade_is_told_with_its_steps_and_states(node: Shell, tmp_path: Path) -> None:
@@ -79,11 +64,6 @@ def test_insights_have_a_plot(node: Shell) -> None:
     assert "\x1b" not in shown.out
     found = node.json("insights")
     assert (found["success_rate"], found["rate"]["attempts"]) == (1.0, 1)
-
-
-def test_the_steps_of_the_bar_are_those_of_the_engine() -> None:
-    """A command knows them without loading the engine."""
-    assert (*STEPS, "resume") == progress.STEPS
 
 
 def test_what_takes_long_has_a_bar_on_a_terminal_and_what_does_not_has_none() -> None:

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import DEADLINE, SANDBOXES, Shell
-
-COUNTER = SANDBOXES / "counter"
-
-
-@pytest.fixture
-def node(otpy: Shell) -> Iterator[Shell]:
-    """Give the command, with a node that runs version 1 of the counter."""
-    process, _ = otpy.node(COUNTER)
-    yield otpy
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(DEADLINE) == 0
+from tests.cli.conftest import COUNTER, VERSION_2, Shell
 
 
 def test_a_module_is_upgraded_from_a_file(node: Shell) -> None:
     """The same process goes on with the new code."""
     before = node.json("tree")["tree"][0]["children"]
-    report = node.json("upgrade", "counter", COUNTER / "v2" / "counter.py")
+    report = node.json("upgrade", "counter", VERSION_2)
     after = node.json("tree")["tree"][0]["children"]
     assert report["reloaded_modules"] == ["counter"]
     assert [child["pid"] for child in before] == [child["pid"] for child in after]
@@ -64,7 +51,7 @@ def test_modules_of_a_sandbox_are_upgraded_as_one(otpy: Shell) -> None:
 def test_a_refused_upgrade_says_why_and_changes_nothing(node: Shell, tmp_path: Path, how: list[str], said: str) -> None:
     """Exit code 1, the reason in the first line, and the tree as before."""
     broken = tmp_path / "counter.py"
-    broken.write_text((COUNTER / "v2" / "counter.py").read_text().replace("clients = {", "clients = 1 / 0 * {"))
+    broken.write_text(VERSION_2.read_text().replace("clients = {", "clients = 1 / 0 * {"))
     before = node("tree").out
     failed = node("upgrade", "counter", broken, *how)
     assert (failed.code, failed.out) == (1, "")
@@ -97,7 +84,7 @@ def test_debug_shows_the_traceback_of_the_node(node: Shell, tmp_path: Path) -> N
 
 def test_a_rollback_takes_the_module_back(node: Shell) -> None:
     """To the version before, with its shape of state."""
-    node.json("upgrade", "counter", COUNTER / "v2" / "counter.py")
+    node.json("upgrade", "counter", VERSION_2)
     back = node("rollback", "counter")
     assert (back.code, back.err) == (0, "")
     assert [child["vsn"] for child in node.json("tree")["tree"][0]["children"]] == ["1"]
@@ -116,7 +103,7 @@ def test_the_history_lists_what_was_done_and_what_was_refused(node: Shell, tmp_p
     broken = tmp_path / "counter.py"
     broken.write_text("def counter(:\n")
     node("upgrade", "counter", broken)
-    node("upgrade", "counter", COUNTER / "v2" / "counter.py")
+    node("upgrade", "counter", VERSION_2)
     records = node.json("history", "counter")
     assert len(records) == 2
     assert len({record["status"] for record in records}) == 2
@@ -126,7 +113,7 @@ def test_the_history_lists_what_was_done_and_what_was_refused(node: Shell, tmp_p
     assert node.json("history", "another") == []
 
 
-@pytest.mark.parametrize("command", [["upgrade", "conuter", COUNTER / "v2" / "counter.py"], ["rollback", "conuter"]])
+@pytest.mark.parametrize("command", [["upgrade", "conuter", VERSION_2], ["rollback", "conuter"]])
 def test_a_module_that_the_node_does_not_know_is_bad_input(node: Shell, command: list[object]) -> None:
     """With the name that was meant."""
     refused = node(*command)

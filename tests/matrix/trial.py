@@ -11,7 +11,7 @@ from typing import Final, final
 import otpy
 from otpy import code
 from otpy.errors import ForcedRollback
-from otpy.upgrade.options import STEPS
+from otpy.planning.steps import STEPS
 from tests.matrix.row import Case, Refusal, Row
 from tests.matrix.stage import Stage, imported
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from otpy.upgrade.options import STEPS
+from otpy.planning.steps import STEPS
 from tests.properties.deeds import (
     Deed,
     Disturbed,

@@ -17,7 +17,7 @@ import pytest
 
 import otpy
 from otpy.errors import ForcedRollback, UpgradeError, UpgradeInProgress
-from otpy.upgrade.options import STEPS
+from otpy.planning.steps import STEPS
 from tests.matrix.picture import assert_same
 from tests.properties.deeds import at_step, reload
 from tests.properties.features import Module
