@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,19 @@ def pytest_configure(config: pytest.Config) -> None:
         otpy.runtime = functools.partial(otpy.runtime, reload_every=every)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def bytecode_is_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what the Pythons that tests start compile, if it may not be kept beside the source.
+
+    Each of them would compile all of otpy anew, which takes longer than most of what they do.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.dont_write_bytecode:
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        yield
+
+
 @pytest.fixture
 def otp_runtime() -> Iterator[Runtime]:
     """Give the test a runtime of its own, which ends every process that the test has started."""
@@ -47,7 +61,7 @@ def no_process_is_left() -> Iterator[None]:
     deadline = time.monotonic() + LEAVE_SECONDS
     pause = threading.Event()
     while (left := living() - before) and time.monotonic() < deadline:
-        pause.wait(0.01)
+        pause.wait(0.001)
     if left:
         pytest.fail(f"still alive after the test: {', '.join(sorted(map(str, left)))}")
 

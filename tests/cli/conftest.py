@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -34,34 +35,40 @@ class Finished(NamedTuple):
 
 @dataclass
 class Shell:
-    """Runs `otpy` with a run folder of its own, and ends the nodes that are left over."""
+    """Runs `otpy` with a run folder of its own, and ends the nodes that are left over.
+
+    A command runs in this process, which takes a hundredth of the time; as a process of its own where that is
+    what the test is about: signals, pipes, systems that run.
+    """
 
     run_dir: Path
+    captured: pytest.CaptureFixture[str]
     cwd: Path = ROOT
     nodes: list[subprocess.Popen[str]] = field(default_factory=list["subprocess.Popen[str]"])
-
-    def environment(self, **more: str) -> dict[str, str]:
-        """Return an environment in which this checkout is found and the terminal is plain."""
-        kept = {name: value for name, value in os.environ.items() if name not in {"FORCE_COLOR", "COLUMNS"}}
-        own = {"XDG_RUNTIME_DIR": str(self.run_dir.parent), "XDG_STATE_HOME": str(self.state_dir)}
-        return {**kept, "PYTHONPATH": str(ROOT), **own, **more}
 
     @property
     def state_dir(self) -> Path:
         """Where the nodes keep their stores."""
         return self.run_dir.parent.parent / "state"
 
-    def popen(self, *args: object, **more: str) -> subprocess.Popen[str]:
+    def __call__(self, *args: object) -> Finished:
+        """Run a command to its end, here."""
+        with contextlib.chdir(self.cwd):
+            code = main([*map(str, args)])
+        said = self.captured.readouterr()
+        return Finished(code, said.out, said.err)
+
+    def popen(self, *args: object, **environment: str) -> subprocess.Popen[str]:
         """Start a command with pipes to its output."""
         command = [sys.executable, "-c", "import sys; from otpy.cli import main; sys.exit(main())", *map(str, args)]
-        env = self.environment(**more)
+        env = {**os.environ, **environment}
         return subprocess.Popen(
             command, cwd=self.cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
         )
 
-    def __call__(self, *args: object, **more: str) -> Finished:
-        """Run a command to its end."""
-        with self.popen(*args, **more) as process:
+    def process(self, *args: object, **environment: str) -> Finished:
+        """Run a command to its end, as a process."""
+        with self.popen(*args, **environment) as process:
             try:
                 out, err = process.communicate(timeout=DEADLINE)
             except subprocess.TimeoutExpired:
@@ -93,11 +100,17 @@ class Shell:
 
 
 @pytest.fixture
-def otpy(tmp_path: Path) -> Iterator[Shell]:
-    """Give the command, with a run folder that nobody else uses."""
+def otpy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+    """Give the command, with folders that nobody else uses, this checkout, and a plain terminal."""
     runtime_dir = tmp_path / "run"
     runtime_dir.mkdir()
-    shell = Shell(runtime_dir / "otpy")
+    shell = Shell(runtime_dir / "otpy", capsys)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime_dir))
+    monkeypatch.setenv("XDG_STATE_HOME", str(shell.state_dir))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
     yield shell
     shell.end()
 
@@ -109,30 +122,6 @@ def node(otpy: Shell) -> Iterator[Shell]:
     yield otpy
     process.send_signal(signal.SIGTERM)
     assert process.wait(DEADLINE) == 0
-
-
-class Here(Protocol):
-    """Runs `otpy` in this process: much quicker, for commands that start nothing."""
-
-    def __call__(self, *args: str) -> Finished:
-        """Run a command to its end."""
-        ...
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """Give the command in this process, with a run folder that nobody else uses."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-
-    def call(*args: str) -> Finished:
-        code = main(args)
-        said = capsys.readouterr()
-        return Finished(code, said.out, said.err)
-
-    return call
 
 
 def wait_until(fact: Callable[[], object], what: str, seconds: float = 10.0) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from otpy.cli.commands.check import module_name
-from tests.cli.conftest import Finished, Here, Shell, one_line
+from tests.cli.conftest import Finished, Shell, one_line
 
 OLD = """
 from dataclasses import dataclass
@@ -76,14 +76,14 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_each_thing_to_say_is_a_line_with_its_place(here: Here, old: Path, tmp_path: Path, case: Case) -> None:
+def test_each_thing_to_say_is_a_line_with_its_place(otpy: Shell, old: Path, tmp_path: Path, case: Case) -> None:
     """Editors and CI read `file:line:column`, and the exit code."""
     file = tmp_path / "till.py"
     file.write_text(case.new)
-    found = here("check", str(file), "--against", str(old))
+    found = otpy("check", str(file), "--against", str(old))
     assert (found.code, found.err) == (case.code, "")
     assert re.search(case.said, found.out, re.MULTILINE), found.out
-    as_json = here("check", str(file), "--against", str(old), "--json")
+    as_json = otpy("check", str(file), "--against", str(old), "--json")
     answer = json.loads(as_json.out)
     assert (as_json.code, answer["safe"], answer["module"]) == (case.code, case.code == 0, "till")
     assert sum(line["severity"] == "refused" for line in answer["lines"]) == case.code
@@ -110,7 +110,7 @@ def git(folder: Path, *args: str) -> None:
     subprocess.run(["git", *who, *args], cwd=folder, check=True, capture_output=True, timeout=30)  # noqa: S607
 
 
-def test_without_anything_else_it_is_compared_with_the_last_commit(here: Here, old: Path) -> None:
+def test_without_anything_else_it_is_compared_with_the_last_commit(otpy: Shell, old: Path) -> None:
     """Or with another revision; what was not there is new."""
     folder = old.parent
     git(folder, "init")
@@ -121,14 +121,14 @@ def test_without_anything_else_it_is_compared_with_the_last_commit(here: Here, o
     old.write_text(SHAPE.replace("Reply(state.euros, state)", "Reply(0, state)"))
 
     def lines(*args: str) -> list[str]:
-        found: Finished = here("check", str(old), *args, "--json")
+        found: Finished = otpy("check", str(old), *args, "--json")
         assert (found.code, found.err) == (0, "")
         return [line["what"] for line in json.loads(found.out)["lines"]]
 
     assert lines() == ["body"]
     assert "shape" in lines("--against", "HEAD~1")
     (folder / "new.py").write_text(SAFE)
-    assert set(json_of(here("check", str(folder / "new.py"), "--json"))) == {"added"}
+    assert set(json_of(otpy("check", str(folder / "new.py"), "--json"))) == {"added"}
 
 
 def json_of(found: Finished) -> list[str]:
@@ -136,17 +136,17 @@ def json_of(found: Finished) -> list[str]:
     return [line["what"] for line in json.loads(found.out)["lines"]]
 
 
-def test_the_policy_of_the_project_counts(here: Here, old: Path, tmp_path: Path) -> None:
+def test_the_policy_of_the_project_counts(otpy: Shell, old: Path, tmp_path: Path) -> None:
     """That of the nearest pyproject.toml, or the one that is given."""
     file = tmp_path / "till.py"
     file.write_text(DANGEROUS)
     (tmp_path / "pyproject.toml").write_text('[tool.otpy.safety]\noff = ["system"]\n')
-    assert here("check", str(file), "--against", str(old)).code == 0
+    assert otpy("check", str(file), "--against", str(old)).code == 0
     strict = tmp_path / "strict.toml"
     strict.write_text('[tool.otpy.safety]\npreset = "strict"\n')
-    assert here("check", str(file), "--against", str(old), "--policy", str(strict)).code == 1
+    assert otpy("check", str(file), "--against", str(old), "--policy", str(strict)).code == 1
     strict.write_text("[tool.otpy.safety]\npreset = 3\n")
-    wrong = here("check", str(file), "--against", str(old), "--policy", str(strict))
+    wrong = otpy("check", str(file), "--against", str(old), "--policy", str(strict))
     assert wrong.code == 2
     assert "preset" in one_line(wrong.err)
 
@@ -162,10 +162,10 @@ def test_the_policy_of_the_project_counts(here: Here, old: Path, tmp_path: Path)
     ],
     ids=str,
 )
-def test_what_cannot_be_compared_is_bad_input(here: Here, old: Path, args: list[str], said: str) -> None:
+def test_what_cannot_be_compared_is_bad_input(otpy: Shell, old: Path, args: list[str], said: str) -> None:
     """With what to do."""
     names = {"FILE": str(old), "OLD": str(old)}
-    refused = here("check", *(names.get(arg, arg) for arg in args))
+    refused = otpy("check", *(names.get(arg, arg) for arg in args))
     assert (refused.code, refused.out) == (2, "")
     assert said in one_line(refused.err)
 

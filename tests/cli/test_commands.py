@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import DEADLINE, SANDBOXES, Here, Shell, one_line
+from tests.cli.conftest import DEADLINE, SANDBOXES, Shell, one_line
 
 LEDGER = """
 import sys, threading
@@ -125,7 +125,7 @@ def test_a_second_signal_ends_the_process_at_once(otpy: Shell, system: Path, sec
 
 def test_a_system_that_gives_up_ends_its_node_with_1(otpy: Shell, system: Path) -> None:
     """Whoever watches the process has to see that it failed."""
-    finished = otpy("run", f"{system}:crashing")
+    finished = otpy.process("run", f"{system}:crashing")
     assert finished.code == 1
     assert "otpy: the root of the system gave up restarting a child" in finished.err
     assert "a bad day" in finished.err
@@ -133,7 +133,7 @@ def test_a_system_that_gives_up_ends_its_node_with_1(otpy: Shell, system: Path) 
 
 def test_a_system_that_has_done_its_work_ends_its_node_with_0(otpy: Shell, system: Path) -> None:
     """A root that ends as normal is no failure."""
-    assert otpy("run", f"{system}:working").code == 0
+    assert otpy.process("run", f"{system}:working").code == 0
 
 
 def test_a_name_is_given_to_one_node_only(otpy: Shell) -> None:
@@ -217,9 +217,9 @@ def test_a_stopped_node_does_not_hold_up_a_command_for_ever(otpy: Shell, monkeyp
     ],
     ids=str,
 )
-def test_bad_input_is_one_line_on_stderr_and_code_2(here: Here, args: list[str], said: str) -> None:
+def test_bad_input_is_one_line_on_stderr_and_code_2(otpy: Shell, args: list[str], said: str) -> None:
     """It says what was given and what is accepted, and nothing goes to standard output."""
-    finished = here(*args)
+    finished = otpy(*args)
     assert (finished.code, finished.out) == (2, "")
     assert said in one_line(finished.err)
 
@@ -237,7 +237,7 @@ def test_a_system_that_does_not_start_is_said_in_one_line(otpy: Shell, tmp_path:
     (tmp_path / "bad.py").write_text(
         "import otpy\nclass Root(otpy.Supervisor):\n    def init(self, arg):\n        raise ValueError('no shelf')\n"
     )
-    finished = otpy("run", tmp_path / "bad.py")
+    finished = otpy.process("run", tmp_path / "bad.py")
     assert finished.code == 1
     assert finished.err.splitlines()[-1].startswith("otpy: ")
     assert "did not start" in finished.err.splitlines()[-1]
@@ -247,7 +247,7 @@ def test_a_system_that_does_not_start_is_said_in_one_line(otpy: Shell, tmp_path:
 def test_a_file_that_does_not_import_is_said_in_one_line(otpy: Shell, tmp_path: Path) -> None:
     """It is the user's input."""
     (tmp_path / "bad.py").write_text("1 / 0\n")
-    finished = otpy("run", tmp_path / "bad.py")
+    finished = otpy.process("run", tmp_path / "bad.py")
     assert finished.code == 2
     assert "cannot import bad: ZeroDivisionError" in one_line(finished.err)
 
@@ -259,16 +259,16 @@ def test_a_file_without_exactly_one_supervisor_asks_for_a_name(
     """It says how to write it."""
     classes = [f"class A{n}(otpy.Supervisor):\n    def init(self, arg): ...\n" for n in range(count)]
     (tmp_path / "some.py").write_text("import otpy\n" + "".join(classes))
-    finished = otpy("run", tmp_path / "some.py")
+    finished = otpy.process("run", tmp_path / "some.py")
     assert finished.code == 2
     assert said in one_line(finished.err)
     assert "some.py:NAME" in finished.err
 
 
 @pytest.mark.parametrize("command", [[], ["demo"], ["run"], ["tree"], ["upgrade"], ["rollback"], ["history"]], ids=str)
-def test_help_names_the_exit_codes(here: Here, command: list[str]) -> None:
+def test_help_names_the_exit_codes(otpy: Shell, command: list[str]) -> None:
     """So that nobody has to read the source."""
-    finished = here(*command, "--help")
+    finished = otpy(*command, "--help")
     assert (finished.code, finished.err) == (0, "")
     assert "Exit codes: 0 done, 1 the operation failed" in finished.out
     assert "\x1b" not in finished.out
@@ -305,7 +305,7 @@ def test_output_into_a_pipe_that_closes_early_is_no_error(otpy: Shell) -> None:
 def test_a_terminal_that_cannot_show_a_character_gets_a_substitute(otpy: Shell) -> None:
     """Rather than an error."""
     otpy.node("counter")
-    shown = otpy("tree", PYTHONIOENCODING="ascii")
+    shown = otpy.process("tree", PYTHONIOENCODING="ascii")
     assert shown.code == 0
     assert "counter" in shown.out
 
@@ -322,9 +322,8 @@ def test_ctrl_c_in_a_waiting_command_is_130_without_a_traceback(otpy: Shell) -> 
         "client.read_answer = waiting\n"
         "sys.exit(main(['tree']))"
     )
-    env = otpy.environment()
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)
@@ -347,7 +346,6 @@ def _python(otpy: Shell, code: str) -> str:
         check=True,
         capture_output=True,
         text=True,
-        env=otpy.environment(),
         timeout=DEADLINE,
     )
     return done.stdout

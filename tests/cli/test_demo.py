@@ -21,7 +21,7 @@ def counter(tmp_path: Path) -> Path:
 
 def test_the_demo_of_all_examples_tells_the_story_and_holds(otpy: Shell) -> None:
     """The first thing that a stranger runs."""
-    finished = otpy("demo")
+    finished = otpy.process("demo")
     assert (finished.code, finished.err) == (0, "")
     for said in ("v1 → v2, live", "v2 → v3, refused", "nothing lost, nothing twice", "the display ends at 999"):
         assert said in finished.out
@@ -33,7 +33,7 @@ def test_the_demo_of_all_examples_tells_the_story_and_holds(otpy: Shell) -> None
 @pytest.mark.parametrize("name", ["counter", "shop"])
 def test_the_figures_of_the_demo_add_up(otpy: Shell, name: str) -> None:
     """What was sent was handled, client by client, and the upgrade converted states in between."""
-    started, upgraded, refused, finished = otpy.json("demo", name)
+    started, upgraded, refused, finished = told(otpy, name)
     assert [chapter["chapter"] for chapter in (started, upgraded, refused, finished)] == [
         "started",
         "upgraded",
@@ -50,7 +50,7 @@ def test_the_figures_of_the_demo_add_up(otpy: Shell, name: str) -> None:
 
 def test_the_shops_tree_grows_by_the_new_child(otpy: Shell) -> None:
     """Version 2 has a child more, and the upgrade starts it."""
-    chapters = otpy.json("demo", "shop")
+    chapters = told(otpy, "shop")
     assert "audit" not in chapters[0]["tree"]
     assert "audit" in chapters[-1]["tree"]
 
@@ -59,7 +59,7 @@ def test_a_message_that_is_not_handled_fails_the_demo(otpy: Shell, counter: Path
     """Here a client claims more than it sends."""
     change(counter / "load.py", "sent + CASTS + 1):", "sent + CASTS):")
     change(counter / "load.py", "if total < sent + CASTS:", "if total < 0:")
-    finished = otpy("demo", counter)
+    finished = otpy.process("demo", counter)
     assert finished.code == 1
     assert "FAIL nothing lost, nothing twice" in finished.out
     assert "FAIL order kept" in finished.out
@@ -68,7 +68,7 @@ def test_a_message_that_is_not_handled_fails_the_demo(otpy: Shell, counter: Path
 def test_a_call_that_fails_fails_the_demo(otpy: Shell, counter: Path) -> None:
     """The clients say why."""
     change(counter / "load.py", "if total < sent + CASTS:", "if sent >= 50:")
-    finished = otpy("demo", counter)
+    finished = otpy.process("demo", counter)
     assert finished.code == 1
     assert "FAIL every call answered: ann: RuntimeError" in finished.out
 
@@ -76,20 +76,20 @@ def test_a_call_that_fails_fails_the_demo(otpy: Shell, counter: Path) -> None:
 def test_a_version_that_refuses_unannounced_fails_the_demo(otpy: Shell, counter: Path) -> None:
     """The upgrade should have been taken over."""
     change(counter / "sandbox.toml", "refuses = true\n", "")
-    assert_only_fails(otpy("demo", counter), "v3 was refused")
+    assert_only_fails(otpy.process("demo", counter), "v3 was refused")
 
 
 def test_a_version_that_should_refuse_and_does_not_fails_the_demo(otpy: Shell, counter: Path) -> None:
     """A rollback is part of the demo."""
     change(counter / "v3" / "counter.py", "LIMIT = 999", "LIMIT = 999_999_999")
-    assert_only_fails(otpy("demo", counter), "v3 took over")
+    assert_only_fails(otpy.process("demo", counter), "v3 took over")
 
 
 def test_a_restarted_process_fails_the_demo(otpy: Shell, counter: Path) -> None:
     """An upgrade that only restarts things would lose their state; a pid that changed gives it away."""
     wait = 'while otpy.whereis("counter") is None:\n        otpy.sleep(0.001)'
     change(counter / "load.py", 'return f"busiest', f'otpy.stop("counter")\n    {wait}\n    return f"busiest')
-    finished = otpy("demo", counter)
+    finished = otpy.process("demo", counter)
     assert finished.code == 1
     assert "FAIL same processes all along" in finished.out
 
@@ -103,6 +103,14 @@ def test_ctrl_c_ends_the_demo_cleanly(otpy: Shell) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, err) == (130, "otpy: interrupted\n")
+
+
+def told(otpy: Shell, name: str) -> list[dict[str, Any]]:
+    """Return what a demo that holds says of itself."""
+    finished = otpy.process("demo", name, "--json")
+    assert finished.code == 0, finished
+    found: list[dict[str, Any]] = json.loads(finished.out)
+    return found
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -123,7 +131,7 @@ def assert_only_fails(finished: Finished, rule: str) -> None:
 def test_the_chapters_are_plain_json(otpy: Shell, counter: Path) -> None:
     """A failed demo prints its figures all the same."""
     change(counter / "sandbox.toml", "refuses = true\n", "")
-    finished = otpy("demo", counter, "--json")
+    finished = otpy.process("demo", counter, "--json")
     chapters: list[dict[str, Any]] = json.loads(finished.out)
     assert finished.code == 1
     assert [check["rule"] for check in chapters[-1]["checks"] if not check["holds"]] == ["v3 was refused"]

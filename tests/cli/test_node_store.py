@@ -13,7 +13,7 @@ import pytest
 
 from otpy.cli.nodestore import place_of, state_folder
 from otpy.store import Planned, Source, Step, open_store
-from tests.cli.conftest import DEADLINE, Here, Shell, one_line
+from tests.cli.conftest import DEADLINE, Shell, one_line
 
 TILL = """
 from dataclasses import dataclass
@@ -163,13 +163,13 @@ def open_to_others(place: Path) -> None:
     ids=["corrupt", "a folder", "open to others"],
 )
 def test_a_store_that_cannot_be_used_is_said_in_one_line(
-    here: Here, app: Path, break_it: Callable[[Path], None], said: str
+    otpy: Shell, app: Path, break_it: Callable[[Path], None], said: str
 ) -> None:
     """With what to do, and the node does not start: its upgrades would be lost."""
     place = app.with_name("kept") / "till.db"
     place.parent.mkdir(mode=0o700)
     break_it(place)
-    refused = here("run", str(app), "--store", str(place))
+    refused = otpy("run", str(app), "--store", str(place))
     assert (refused.code, refused.out) == (1, "")
     assert said in one_line(refused.err)
     assert "--store none" in refused.err

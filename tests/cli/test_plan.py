@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from otpy.cli.plan_text import style_of
-from tests.cli.conftest import COUNTER, VERSION_2, Here, Shell, one_line, wait_until
+from tests.cli.conftest import COUNTER, VERSION_2, Shell, one_line, wait_until
 
 
 def vsn(node: Shell) -> str:
@@ -134,9 +134,9 @@ def test_the_last_upgrade_is_taken_back_as_a_whole(node: Shell) -> None:
     ],
     ids=str,
 )
-def test_arguments_that_do_not_go_together_are_bad_input(here: Here, args: list[str], said: str) -> None:
+def test_arguments_that_do_not_go_together_are_bad_input(otpy: Shell, args: list[str], said: str) -> None:
     """Told before a node is asked."""
-    finished = here(*args)
+    finished = otpy(*args)
     assert (finished.code, finished.out) == (2, "")
     assert said in one_line(finished.err)
 

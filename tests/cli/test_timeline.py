@@ -96,7 +96,7 @@ def test_the_bar_is_on_standard_error(otpy: Shell, tmp_path: Path) -> None:
         [*command, "upgrade", "slow", str(new)],
         stdout=subprocess.PIPE,
         stderr=theirs,
-        env=otpy.environment(TERM="xterm"),
+        env={**os.environ, "TERM": "xterm"},
         text=True,
     ) as process:
         os.close(theirs)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import DEADLINE, SANDBOXES, Here, Shell, one_line
+from tests.cli.conftest import DEADLINE, SANDBOXES, Shell, one_line
 
 VERSION_1 = (SANDBOXES / "counter" / "v1" / "counter.py").read_text()
 VERSION_2 = (SANDBOXES / "counter" / "v2" / "counter.py").read_text()
@@ -105,9 +105,9 @@ def test_the_watch_ends_with_its_node(otpy: Shell, tmp_path: Path) -> None:
     assert watching.process.wait(DEADLINE) in (0, 1)
 
 
-def test_a_path_that_is_not_there_is_bad_input(here: Here) -> None:
+def test_a_path_that_is_not_there_is_bad_input(otpy: Shell) -> None:
     """Told before a node is asked."""
-    refused = here("watch", "nothing")
+    refused = otpy("watch", "nothing")
     assert (refused.code, refused.out) == (2, "")
     assert "nothing is not there; give files or folders" in one_line(refused.err)
 
