@@ -16,6 +16,7 @@ from itertools import pairwise
 from types import CodeType, FunctionType
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from otpy.code.baseline import every_code
 from otpy.code.definitions import Definition
 from otpy.code.journal import Journal
 from otpy.code.parsed import UNFILED
@@ -49,7 +50,7 @@ class Patches:
 
     patches: list[Patch] = field(default_factory=list)
     left: list[Patch] = field(default_factory=list)
-    """Those that are not in the new version any more: they get a file name that shows their own text."""
+    """Those whose code is not in the new version any more: they get a file name that shows their own text."""
     stuck: list[str] = field(default_factory=list)
     """Qualified names of closures that cannot take their new code."""
 
@@ -119,6 +120,9 @@ def plan_patches(
             found.stuck.append(function.__qualname__)
         if home is not None and code.co_filename == home:
             found.left.append(Patch(function, code, refiled(code, old.filename, only=home), is_edit=False))
+    # What a definition that has run leaves as it is has its text in the new version, and gets its next body from there.
+    still_there = set(every_code(new.code)) if found.left else ()
+    found.left = [patch for patch in found.left if patch.old not in still_there]
     return found
 
 

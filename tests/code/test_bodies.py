@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - a case is easiest to read on one line
 
 import functools
+import importlib
 import inspect
 import sys
 from collections.abc import Callable
@@ -118,6 +119,27 @@ def test_new_free_variable_of_a_method_is_taken_in_place(name: str) -> None:
     code.load("class A:\n    def f(self): return 1\nclass B(A):\n    def f(self): return super().f() + 4\n", name=name)
     assert module.B is cls
     assert (held(), cls().f()) == (5, 5)
+
+
+RUN_BEFORE: dict[str, tuple[str, str, str, Callable[[ModuleType], Callable[[], object]]]] = {
+    "function": ("def f(x=1): return 'old'", "x=1", "x=2", lambda m: m.f),
+    "method": ("class A:\n    n = 1\n    def f(self): return 'old'", "n = 1", "n = 2", lambda m: m.A().f),
+    "closure": ("def make(x=1):\n    def f(): return 'old'\n    return f", "x=1", "x=2", lambda m: m.make()),
+}
+
+
+@pytest.mark.parametrize("case", RUN_BEFORE)
+def test_body_that_an_edit_around_it_left_alone_is_replaced_by_the_next_one(
+    name: str, on_disk: Callable[[str, str], Path], case: str
+) -> None:
+    """The function was defined again, and came out with the very same code: it is of the newer version all the same."""
+    source, around, changed, hold = RUN_BEFORE[case]
+    on_disk(name, source)
+    held = hold(importlib.import_module(name))
+    code.load(source.replace(around, changed), name=name)
+    assert held() == "old"
+    code.load(source.replace(around, changed).replace("'old'", "'new'"), name=name)
+    assert held() == "new"
 
 
 LATE = """
