@@ -1,7 +1,8 @@
 """Which versions of which modules this interpreter has had: in memory, with limits.
 
 One `History` per module: its versions, oldest first, the current one last. Going back to an older version is loading
-its source again, as a further version.
+its source again, as a further version. Of that, it is noted which one it is `again`: what ran before it is what ran
+before the older one.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class History:
 
     versions: list[Version] = field(default_factory=list)
     numbers: int = 0
+    again: dict[int, int] = field(default_factory=dict)
+    """By the number of a version that was there before: the number that it had when it first ran."""
 
 
 @final
@@ -57,6 +60,30 @@ class Histories:
         kept = self.versions(name)
         return kept[-1] if kept else None
 
+    def original(self, name: str) -> Version | None:
+        """The current version, or the one that it is again; None if nothing is known, or that is not kept."""
+        kept = self.versions(name)
+        first = self.first_number(kept[-1]) if kept else 0
+        return next((version for version in kept if version.number == first), None)
+
+    def before(self, name: str) -> Version | None:
+        """What ran before the current version first did; None if nothing did, or it is not kept."""
+        kept = self.versions(name)
+        first = self.first_number(kept[-1]) if kept else 0
+        return next((version for version in reversed(kept) if version.number < first), None)
+
+    def first_number(self, version: Version) -> int:
+        """The number that *version* had when it first ran: its own, or that of which it is again."""
+        with self._lock:
+            history = self._modules.get(version.name)
+            return history.again.get(version.number, version.number) if history else version.number
+
+    def come_again(self, version: Version) -> None:
+        """Note that the current version of the module is *version*, which was there before."""
+        with self._lock:
+            history = self._modules[version.name]
+            history.again[history.versions[-1].number] = self.first_number(version)
+
     def push(self, version: Version, journal: Journal) -> None:
         """Make *version* the current one."""
         with self._lock:
@@ -70,7 +97,10 @@ class Histories:
 
             journal.write(f"history of {version.name}", restore)
             history.versions.append(version)
+            if before and before[-1].source == version.source:
+                self.come_again(before[-1])
             for dropped in history.versions[:-MAX_VERSIONS]:
+                history.again.pop(dropped.number, None)
                 self.retire(dropped)
             del history.versions[:-MAX_VERSIONS]
 

@@ -93,7 +93,7 @@ class Converting:
 
     def _target(self, kind: type) -> Any:
         """Return the vsn that processes of class *kind* go down to; UNCHANGED if they do not."""
-        down_to = self._options.down_to or {}
+        down_to = self._options.down_to
         if getattr(kind, "supervises", False):
             return UNCHANGED
         module = next((base.__module__ for base in kind.__mro__ if base.__module__ in down_to), None)

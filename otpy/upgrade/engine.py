@@ -24,6 +24,7 @@ from otpy.safety.policy import Policy
 from otpy.store.memory import MemoryStore
 from otpy.store.recorder import Recorder
 from otpy.store.values import Ending
+from otpy.upgrade.lineage import Lineage
 from otpy.upgrade.options import Options
 from otpy.upgrade.recording import Recording
 from otpy.upgrade.recovery import recovery
@@ -48,6 +49,7 @@ class Engine:
         self.recorder: Recorder = MemoryStore()
         self.policy = Policy()
         self.watch: Watch | None = None
+        self.lineage = Lineage()
         self.reports: dict[int, UpgradeReport] = {}
         """What upgrades of this life of the node have reported, by their id in the store."""
         self._busy = threading.Lock()
@@ -99,6 +101,9 @@ class Engine:
                 error.report = report
             self._record(recording, report, error)
             raise
+        finally:
+            if transaction.committed:
+                self.lineage.note(transaction.preparation)
         report = self._record(recording, report, None)
         if transaction.committed:
             self._watch_instead(transaction, recording)

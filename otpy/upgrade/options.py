@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 import msgspec
 
+from otpy.code.version import Version
 from otpy.planning.options import Strategy
 from otpy.planning.steps import STEPS
 
@@ -73,8 +74,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Rolling: how many processes are suspended together, at least."""
     canaries: int = 1
     """Canary: how many processes of each behaviour go first."""
-    down_to: Mapping[str, Any] | None = None
-    """Set when going back: the vsn of each module that is gone back to."""
+    back_to: Mapping[str, Version] = {}
+    """Set when going back: the version of each module that is gone back to."""
+    down_to: Mapping[str, Any] = {}
+    """Set when going back to what ran before: the vsn of each such module."""
     lenient: bool = False
     """Set when going back by itself: a process whose state cannot be converted is ended, and its supervisor acts."""
     extras: Mapping[str, Any] = {}

@@ -344,6 +344,7 @@ class Transaction:
         old = self.preparation.running.items()
         before = {name: was for name, was in old if was is not None and name in self.preparation.new}
         options = Options(
+            back_to=before,
             down_to={name: was.vsn for name, was in before.items()},
             lenient=True,
             kept=None if keep_work else self.states_before,

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 
 from otpy.code import versions
 from otpy.code.cache import cache
+from otpy.code.history import histories
 from otpy.code.version import Version
 from otpy.errors import NoSuchVersion
 from otpy.planning.options import Strategy
@@ -89,26 +90,21 @@ def rollback_module(name: str, target_version: Any = None, **given: Unpack[Upgra
     of its own leaves it to the automatic migration. Raises NoSuchVersion and what `reload_module` raises.
     """
     with explained((name,)):
-        target, goes_down = _target(name, target_version)
-    down_to = {name: target.vsn} if goes_down else None
-    return engine.upgrade({name: target.source}, options({"trigger": "rollback", "down_to": down_to, **given}))
+        target = _target(name, target_version)
+    return _go_back({name: target}, given)
 
 
 def rollback(**given: Unpack[UpgradeOptions]) -> UpgradeReport:
     """Take back the last upgrade that completed: all its modules go back together, as `rollback_module` does.
 
-    Modules that it brought for the first time stay loaded. Raises NoSuchVersion when there is nothing to take back.
+    Once more takes back the upgrade before. Modules that it brought for the first time stay loaded. Raises
+    NoSuchVersion when there is nothing to take back.
     """
-    done = [record for record in engine.recorder.history() if record.state in {"committed", "permanent"}]
-    changes = done[-1].modules if done else ()
-    modules = [c.module for c in changes if c.before is not None and c.before_sha256 != c.after_sha256]
-    with explained(tuple(modules)):
-        if not modules:
+    targets = engine.lineage.last()
+    with explained(()):
+        if not targets:
             raise NoSuchVersion("the node", "before this one")
-        targets = {name: _target(name, None)[0] for name in modules}
-    down_to = {name: target.vsn for name, target in targets.items()}
-    sources = {name: target.source for name, target in targets.items()}
-    return engine.upgrade(sources, options({"trigger": "rollback", "down_to": down_to, **given}))
+    return _go_back(targets, given)
 
 
 def history(name: str | None = None) -> list[UpgradeRecord]:
@@ -126,15 +122,26 @@ def set_safety_policy(policy: Policy) -> Policy:
     return before
 
 
-def _target(name: str, target: Any) -> tuple[Version, bool]:
-    """Return the newest version of *name* that is *target*, and whether it is an earlier one than what runs.
+def _target(name: str, vsn: Any) -> Version:
+    """Return the newest version of *name* that is *vsn*; None is the one before the running one first ran.
 
-    None is the one before the running one was first loaded. So going back again goes further back, and not forth.
+    So going back again goes further back, and not forth.
     """
     known = versions(name)
-    vsns = [version.vsn for version in known]
-    first = vsns.index(vsns[-1]) if known else 0
-    for version in reversed(known[:first] if target is None else known[:-1]):
-        if target is None or version.vsn == target:
-            return version, vsns.index(version.vsn) < first
-    raise NoSuchVersion(name, target if target is not None else "before this one", vsns)
+    named = (version for version in reversed(known[:-1]) if version.vsn == vsn)
+    target = histories.before(name) if vsn is None else next(named, None)
+    if target is None:
+        raise NoSuchVersion(name, vsn if vsn is not None else "before this one", [version.vsn for version in known])
+    return target
+
+
+def _go_back(targets: dict[str, Version], given: UpgradeOptions) -> UpgradeReport:
+    """Go to *targets*; down to those that ran before what runs, up to the others."""
+    down_to = {
+        name: target.vsn
+        for name, target in targets.items()
+        if histories.first_number(target) < histories.first_number(versions(name)[-1])
+    }
+    sources = {name: target.source for name, target in targets.items()}
+    own = {"trigger": "rollback", "back_to": targets, "down_to": down_to}
+    return engine.upgrade(sources, options({**own, **given}))
