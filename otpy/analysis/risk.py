@@ -80,11 +80,6 @@ def worst(risks: Iterable[Risk]) -> RiskLevel:
     return "none"
 
 
-def exceeds(level: RiskLevel, limit: RiskLevel) -> bool:
-    """Whether *level* is above *limit*."""
-    return RISK_LEVELS.index(level) > RISK_LEVELS.index(limit)
-
-
 def risks_of_changes(changes: Sequence[DefinitionChange]) -> Iterator[Risk]:
     """Yield what the verdicts alone say, one risk for each verdict that occurs."""
     for verdict, (level, what) in _OF_VERDICTS.items():

@@ -9,8 +9,8 @@ from __future__ import annotations
 from otpy.safety.checks import Judgement, check_sources
 from otpy.safety.effects import KINDS, Effect, watched
 from otpy.safety.finding import Finding
-from otpy.safety.limits import VERDICTS, Limit, check_plan
-from otpy.safety.policy import PRESETS, Allow, Policy
+from otpy.safety.limits import Limit, check_plan
+from otpy.safety.policy import PRESETS, VERDICTS, Allow, Policy
 from otpy.safety.rules import RULES, Rule
 from otpy.safety.source import Source
 from otpy.safety.tables import policy_from, read_policy

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Literal, TypeAlias
 
+from otpy.analysis.risk import RISK_LEVELS, RiskLevel
+from otpy.code.verdicts import Verdict
 from otpy.safety.finding import Finding
 
 Answer: TypeAlias = Literal["refuse", "warn", "off"]
@@ -27,6 +29,25 @@ _DANGEROUS: Final = (
     "supervisor-init",
 )
 _DOUBTFUL: Final = ("import-calls", "blocking", "insides")
+
+VERDICTS: Final[tuple[Verdict, ...]] = (
+    "unchanged",
+    "documented",
+    "kept",
+    "body",
+    "added",
+    "attribute",
+    "signature",
+    "decorator",
+    "property",
+    "value",
+    "derived",
+    "removed",
+    "shape",
+    "behaviour",
+    "cannot",
+)
+"""What can become of a definition, from the harmless to the risky."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +80,10 @@ class Policy:
     what would be refused if the running version did not do it already. *allow_dangerous* turns every refusal of a
     source into a warning. *allow* names exceptions.
 
-    Limits on plans, which *allow_dangerous* leaves alone: *protected_modules* are globs of modules that no upgrade may
-    touch; *max_pause_s* is the longest expected pause of a process in seconds; *riskiest_verdict* the riskiest change
-    of a definition that is allowed (`otpy.safety.VERDICTS` has them in order); *max_risk* the highest risk of a plan.
-    None: no limit.
+    Limits on what an upgrade would do, which *allow_dangerous* leaves alone, and which do not bind the way back:
+    *protected_modules* are globs of modules that no upgrade may change; *max_pause_s* is the longest expected pause of
+    a process in seconds; *riskiest_verdict* the riskiest change of a definition that is allowed
+    (`otpy.safety.VERDICTS` has them in order); *max_risk* the highest risk of a plan. None: no limit.
 
     *effects* are the kinds of effects on the world that a rehearsal may have: "file", "socket", "process", "thread",
     "system"; *otpy_effects* the functions of otpy that a rehearsal may call: "send", "start_link".
@@ -75,8 +96,8 @@ class Policy:
     allow: tuple[Allow, ...] = ()
     protected_modules: tuple[str, ...] = ()
     max_pause_s: float | None = None
-    riskiest_verdict: str | None = None
-    max_risk: str | None = None
+    riskiest_verdict: Verdict | None = None
+    max_risk: RiskLevel | None = None
     effects: tuple[str, ...] = ()
     otpy_effects: tuple[str, ...] = ()
 
@@ -88,6 +109,17 @@ class Policy:
         if self.max_pause_s is not None and not self.max_pause_s >= 0:
             msg = f"max_pause_s is seconds, 0 or more, or None for no limit; not {self.max_pause_s!r}"
             raise ValueError(msg)
+        orders: tuple[tuple[str, tuple[str, ...]], ...] = (("riskiest_verdict", VERDICTS), ("max_risk", RISK_LEVELS))
+        for name, order in orders:
+            if getattr(self, name) not in (None, *order):
+                msg = f"{name} is one of {', '.join(order)}, or None for no limit; not {getattr(self, name)!r}"
+                raise ValueError(msg)
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether it limits what an upgrade may do; else nobody needs to find out beforehand what it would do."""
+        limits = (self.max_pause_s, self.riskiest_verdict, self.max_risk)
+        return bool(self.protected_modules) or any(limit is not None for limit in limits)
 
     def answer(self, rule: str) -> Answer:
         """What becomes of findings of *rule*."""

@@ -29,8 +29,7 @@ from typing import Any, Final
 
 from otpy.analysis.risk import RISK_LEVELS
 from otpy.safety.effects import KINDS
-from otpy.safety.limits import VERDICTS
-from otpy.safety.policy import PRESETS, Allow, Policy
+from otpy.safety.policy import PRESETS, VERDICTS, Allow, Policy
 from otpy.safety.rules import RULES
 
 TABLE: Final = "tool.otpy.safety"

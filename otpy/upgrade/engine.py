@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, final
 
 import msgspec
 
+from otpy.analysis.pauses import PauseRecord
 from otpy.errors import ServerExited, SuspendTimeout, UpgradeError, UpgradeInProgress
 from otpy.kernel import events
 from otpy.kernel.here import waiting
@@ -24,6 +25,7 @@ from otpy.safety.policy import Policy
 from otpy.store.memory import MemoryStore
 from otpy.store.recorder import Recorder
 from otpy.store.values import Ending
+from otpy.upgrade.forecast import pauses_in
 from otpy.upgrade.lineage import Lineage
 from otpy.upgrade.options import Options
 from otpy.upgrade.recording import Recording
@@ -77,6 +79,10 @@ class Engine:
                     return self._once(runtime, sources, options, asked_by)
             return self._once(runtime, sources, options, asked_by)
 
+    def pauses(self) -> Iterator[PauseRecord]:
+        """Yield how long processes paused in past upgrades."""
+        return pauses_in(self.recorder.history())
+
     @contextlib.contextmanager
     def alone(self, *, wait: bool = False) -> Generator[None]:
         """Let nothing else load, or prepare, new versions; *wait* for who does. Raises UpgradeInProgress if not."""
@@ -89,7 +95,7 @@ class Engine:
 
     def _once(self, runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process) -> UpgradeReport:
         """Try once, and record it."""
-        transaction = Transaction(runtime, sources, options, asked_by=asked_by, policy=self.policy)
+        transaction = Transaction(runtime, sources, options, asked_by=asked_by, policy=self.policy, pauses=self.pauses)
         recording = Recording(self.recorder, transaction.preparation, asked_by=repr(asked_by))
         transaction.listen(recording.begin, recording.heard, recording.states)
         events.emit("upgrade.start", modules=tuple(sources))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from otpy.analysis.graph import DependencyGraph
 from otpy.analysis.impact import Impact, impact_of
-from otpy.analysis.pauses import PauseRecord
+from otpy.analysis.pauses import PauseKind, PauseRecord
 from otpy.code import versions
 from otpy.errors import BadPlan
 from otpy.kernel.process import Process
@@ -20,6 +20,9 @@ from otpy.planning.instructions import Instructions
 from otpy.planning.options import PlanOptions
 from otpy.planning.plan import Plan, PlanFacts, SupervisorPlan
 from otpy.planning.planner import Texts, make_plan, module_plan
+from otpy.safety.limits import Limit, check_plan
+from otpy.safety.policy import Policy
+from otpy.store.values import Record
 from otpy.upgrade.members import concerns
 from otpy.upgrade.options import Options
 from otpy.upgrade.preparation import Preparation
@@ -54,6 +57,7 @@ def plan_for(
     preparation: Preparation,
     processes: Iterable[Process],
     *,
+    options: PlanOptions | None = None,
     supervisors: Mapping[Process, SupervisorPlan | None] | None = None,
     warnings: Iterable[str] = (),
     instructions: Instructions | None = None,
@@ -62,8 +66,8 @@ def plan_for(
 ) -> Plan:
     """Return the plan for the upgrade of *preparation*, which has compiled.
 
-    *supervisors*: those that were asked for their new children, each with what changes. *created_at*: UTC, ISO 8601.
-    Raises: BadPlan, for instructions that do not fit, or options that a plan cannot keep.
+    *options*: how it would be done; None: as usual. *supervisors*: those that were asked for their new children, each
+    with what changes. *created_at*: UTC, ISO 8601. Raises: BadPlan, for instructions that do not fit.
     """
     graph = program_graph(_sources(preparation))
     impact = impact_for(preparation, processes, graph=graph, history=history)
@@ -84,7 +88,7 @@ def plan_for(
         impact,
         graph=graph,
         texts=_texts(preparation, impact),
-        options=plan_options(preparation.options),
+        options=options,
         supervisors=[plan for plan in asked.values() if plan is not None],
         children={
             plan.supervisor: children_fingerprint(process) for process, plan in asked.items() if plan is not None
@@ -93,6 +97,23 @@ def plan_for(
         instructions=instructions,
         created_at=created_at,
     )
+
+
+def limits_passed(
+    preparation: Preparation, processes: Iterable[Process], policy: Policy, *, history: Iterable[PauseRecord] = ()
+) -> tuple[Limit, ...]:
+    """Return which limits of *policy* the upgrade of *preparation*, which has been loaded, would pass."""
+    if not policy.has_limits:  # what it would do need not be known: that takes the graph of the whole program
+        return ()
+    return check_plan(plan_for(preparation, processes, history=history), policy)
+
+
+def pauses_in(records: Iterable[Record]) -> Iterator[PauseRecord]:
+    """Yield how long processes paused in the upgrades of *records*."""
+    for record in records:
+        if record.processes and record.state != "rolled_back":
+            kind: PauseKind = "migrate" if record.migrated else "edit"
+            yield PauseRecord(kind, record.processes, record.paused_s.get("max", 0.0))
 
 
 def facts_now(plan: Plan, processes: Iterable[Process]) -> PlanFacts:

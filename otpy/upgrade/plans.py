@@ -9,13 +9,12 @@ from __future__ import annotations
 import datetime
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 import msgspec
 
 from otpy.analysis.graph import DependencyGraph
 from otpy.analysis.impact import Impact, impact_of
-from otpy.analysis.pauses import PauseRecord
 from otpy.code.baseline import source_of
 from otpy.errors import (
     IncompatibleUpgrade,
@@ -29,9 +28,10 @@ from otpy.kernel.runtime import Runtime, run_on_thread
 from otpy.planning.children import supervisor_plan
 from otpy.planning.instructions import Instructions
 from otpy.planning.plan import Plan, Refusal, SupervisorPlan
+from otpy.safety.limits import check_plan
 from otpy.upgrade import children
 from otpy.upgrade.engine import check_sources, engine, explained
-from otpy.upgrade.forecast import impact_for, plan_for
+from otpy.upgrade.forecast import impact_for, plan_for, plan_options
 from otpy.upgrade.installing import options_of
 from otpy.upgrade.members import concerns, processes_of
 from otpy.upgrade.options import Options, options
@@ -42,6 +42,8 @@ from otpy.upgrade.report import Rehearsal
 from otpy.upgrade.transaction import Transaction
 from otpy.upgrade.verbs import UpgradeOptions
 from otpy.upgrade.world import world_of
+
+_POLICY: Final = "the safety policy"
 
 # -- looking -----------------------------------------------------------------------------------------
 
@@ -60,14 +62,14 @@ def analyze_dependencies(name: str, source: str | None = None) -> Impact:
     if source is not None:
         preparation = Preparation({name: source}, Options())
         preparation.compile()
-        found = impact_for(preparation, processes, history=_pauses())
+        found = impact_for(preparation, processes, history=engine.pauses())
         return found if found.changed_module else msgspec.structs.replace(found, changed_module=name)
     running = source_of(name) if name in sys.modules else None
     if running is None:
         raise MissingDependency(name, name, f"{name} is not loaded, or has no Python source; import it first")
     known = program_graph({name: running})
     world = world_of(processes, concerned=concerns(known.reload_order(name)))
-    return impact_of([name], None, graph=known, world=world, history=_pauses())
+    return impact_of([name], None, graph=known, world=world, history=engine.pauses())
 
 
 def validate_upgrade_path(name: str, source: str) -> tuple[str, ...]:
@@ -78,14 +80,6 @@ def validate_upgrade_path(name: str, source: str) -> tuple[str, ...]:
     preparation = Preparation({name: source}, Options())
     preparation.compile()
     return tuple(str(each) for each in plan_for(preparation, waiting().runtime.processes()).refusals)
-
-
-def _pauses() -> Iterator[PauseRecord]:
-    """Yield how long processes paused in past upgrades."""
-    for record in engine.recorder.history():
-        if record.processes and record.state != "rolled_back":
-            kind = "migrate" if record.migrated else "edit"
-            yield PauseRecord(kind, record.processes, record.paused_s.get("max", 0.0))  # type: ignore[arg-type]
 
 
 # -- planning ----------------------------------------------------------------------------------------
@@ -129,17 +123,19 @@ def _plan(
             made = plan_for(
                 preparation,
                 runtime.processes(),
+                options=plan_options(wanted),
                 supervisors=asked,
                 warnings=transaction.warnings,
                 instructions=instructions,
-                history=_pauses(),
+                history=engine.pauses(),
                 created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             )
         finally:
             preparation.discard()
     known = {refusal.where.partition(" ")[0] for refusal in made.refusals}
-    more = (*made.refusals, *(refusal for refusal in refusals if refusal.where not in known))
-    return msgspec.structs.replace(made, refusals=more)
+    more = [refusal for refusal in refusals if refusal.where not in known]
+    more += [Refusal(_POLICY, str(limit)) for limit in check_plan(made, engine.policy)]
+    return msgspec.structs.replace(made, refusals=(*made.refusals, *more))
 
 
 def _tried(transaction: Transaction) -> Iterator[Refusal]:
@@ -148,7 +144,7 @@ def _tried(transaction: Transaction) -> Iterator[Refusal]:
     try:
         transaction.warnings += preparation.allow(transaction.policy)
     except UnsafeCode as error:
-        yield from (Refusal("the safety policy", str(finding)) for finding in error.findings)
+        yield from (Refusal(_POLICY, str(finding)) for finding in error.findings)
         return
     try:
         preparation.load(transaction.policy)

@@ -11,14 +11,15 @@ Source: OTP release_handler: suspend all, load, code_change each, resume. The wa
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias, final
 
+from otpy.analysis.pauses import PauseRecord
 from otpy.behaviours.gen_server import Behaviour
 from otpy.behaviours.migrations import Copies
 from otpy.code.journal import Journal
-from otpy.errors import IncompatibleUpgrade, ServerExited, UpgradeFromWithin
+from otpy.errors import IncompatibleUpgrade, PlanRefused, ServerExited, UpgradeFromWithin
 from otpy.kernel.actors import Actor
 from otpy.kernel.calls import PENDING, Failed
 from otpy.kernel.process import Process
@@ -33,6 +34,7 @@ from otpy.upgrade.commit import commit, commit_messages
 from otpy.upgrade.conversion import Conversion, state_of
 from otpy.upgrade.converting import Converting
 from otpy.upgrade.coordinator import can_wait, in_any_case
+from otpy.upgrade.forecast import limits_passed
 from otpy.upgrade.levels import levels_of_members
 from otpy.upgrade.members import Concerned, Holders, concerns, kind_of, nobody, processes_of
 from otpy.upgrade.options import Options
@@ -64,11 +66,14 @@ class Transaction:
         *,
         asked_by: Process,
         policy: Policy,
+        pauses: Callable[[], Iterable[PauseRecord]] = tuple,
     ) -> None:
+        """*pauses*: how long processes paused in past upgrades; told if it matters."""
         self.runtime = runtime
         self.options = options
         self.asked_by = asked_by
         self.policy = policy
+        self.pauses = pauses
         self.preparation = Preparation(sources, options)
         self.steps = Steps(runtime.clock, options)
         self.concerned: Concerned = nobody
@@ -114,6 +119,7 @@ class Transaction:
             with step("load"):
                 preparation.load(self.policy)
                 self.concerned = preparation.concerned()
+                self._stay_within_limits()
             with step("rehearse"):
                 self._rehearse()
             if self.options.dry_run:
@@ -142,6 +148,14 @@ class Transaction:
         return self.report("completed")
 
     # -- the steps
+
+    def _stay_within_limits(self) -> None:
+        """Raise PlanRefused where the policy has a limit for what this would do. Going back is always allowed."""
+        if self.options.down_to is None:
+            processes = self.runtime.processes()
+            passed = limits_passed(self.preparation, processes, self.policy, history=self.pauses())
+            if passed:
+                raise PlanRefused(passed)
 
     def _rehearse(self) -> None:
         """Ask supervisors what their children will be, convert copies of the live states, and throw them away."""

@@ -11,7 +11,7 @@ from otpy.analysis.graph import DependencyGraph
 from otpy.analysis.impact import Impact, change_type, impact_of
 from otpy.analysis.pauses import PauseKind, PauseRecord, expected_pause, pause_kind
 from otpy.analysis.processes import BehaviourFacts, ProcessFacts, World
-from otpy.analysis.risk import RiskLevel, exceeds
+from otpy.analysis.risk import RISK_LEVELS, RiskLevel
 from otpy.code.verdicts import DefinitionChange, Verdict, verdicts
 from otpy.code.version import read_version
 from otpy.errors import MissingDependency
@@ -164,7 +164,7 @@ def test_risk_follows_the_verdicts(verdict: Verdict, level: RiskLevel) -> None:
     """As the table in risk.py says."""
     found = impact(change(verdict, "nobody_uses_this"), modules=("stock",))
     assert found.risk_level == level
-    assert all(not exceeds(risk.level, level) for risk in found.risks)
+    assert all(RISK_LEVELS.index(risk.level) <= RISK_LEVELS.index(level) for risk in found.risks)
 
 
 def test_a_removed_name_that_is_still_used_is_a_high_risk() -> None:
