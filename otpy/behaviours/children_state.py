@@ -25,6 +25,7 @@ from otpy.behaviours.child_spec import ChildCounts, ChildInfo, ChildSpec, SupFla
 from otpy.behaviours.children_start import Failed
 from otpy.behaviours.restarts import allows, ends_supervisor, is_reported, is_restarted
 from otpy.errors import AlreadyStarted, StartFailed, SupervisorError
+from otpy.kernel import events
 from otpy.kernel.here import current
 from otpy.kernel.process import Process, deliver
 
@@ -153,6 +154,7 @@ class Children(ABC):
             supervisor_reports.report("shutdown", reason, child.pid, child.spec)
             self.drop(child)
             return False
+        events.emit("supervisor.restart", supervisor=current(), child=child.pid, spec=child.spec)
         self.start_again(child)
         return True
 

@@ -176,7 +176,8 @@ class Ahead:
 
     def _await(self, watch: Watch) -> None:
         """Watch the canaries. Raises CanaryFailed."""
-        why = watch.wait()
+        with self._transaction.steps.unhurried():
+            why = watch.wait()
         if why is not None:
             raise CanaryFailed(why, len(self.processes))
 

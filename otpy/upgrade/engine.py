@@ -20,7 +20,7 @@ from otpy.errors import ServerExited, SuspendTimeout, UpgradeError, UpgradeInPro
 from otpy.kernel import events
 from otpy.kernel.here import waiting
 from otpy.kernel.process import Process
-from otpy.kernel.runtime import Runtime, run_on_thread
+from otpy.kernel.runtime import Runtime, run_on_thread, spawn_process
 from otpy.safety.policy import Policy
 from otpy.store.memory import MemoryStore
 from otpy.store.recorder import Recorder
@@ -32,7 +32,7 @@ from otpy.upgrade.recording import Recording
 from otpy.upgrade.recovery import recovery
 from otpy.upgrade.report import UpgradeReport
 from otpy.upgrade.transaction import Transaction
-from otpy.upgrade.watch import Health, Watch
+from otpy.upgrade.watch import Watch
 
 log = logging.getLogger("otpy.upgrade")
 
@@ -50,8 +50,10 @@ class Engine:
     def __init__(self) -> None:
         self.recorder: Recorder = MemoryStore()
         self.policy = Policy()
-        self.watch: Watch | None = None
         self.lineage = Lineage()
+        self.watches: dict[Watch, frozenset[str]] = {}
+        """The watches that go on, each with the modules that its upgrade has reached. No two have one in common: what
+        crashes is watched on account of one upgrade, and going back with that one is the cure."""
         self.reports: dict[int, UpgradeReport] = {}
         """What upgrades of this life of the node have reported, by their id in the store."""
         self._busy = threading.Lock()
@@ -116,12 +118,15 @@ class Engine:
         return report
 
     def _watch_instead(self, transaction: Transaction, recording: Recording) -> None:
-        """End the watch of the upgrade before: what it brought is no longer what runs. Begin that of *transaction*."""
-        if self.watch is not None:
-            self.watch.stop()
-        self.watch = transaction.watch
-        if self.watch is not None:
-            self.watch.start(go_back=partial(self._go_back, transaction, recording), over=self._watched_well)
+        """End the watches of upgrades that have reached the same modules, and begin that of *transaction*."""
+        reached = transaction.preparation.reached
+        for watch in [watch for watch, modules in tuple(self.watches.items()) if modules & reached]:
+            watch.stop()
+            self.watches.pop(watch, None)
+        if transaction.watch is not None:
+            self.watches[transaction.watch] = reached
+            job, system = partial(self._watch, transaction.watch, transaction, recording), transaction.runtime.system
+            spawn_process(job, starter=system, label="upgrade watch", runs_on="thread")
 
     def _record(self, recording: Recording, report: UpgradeReport, error: BaseException | None) -> UpgradeReport:
         if recording.is_dry_run:  # nothing was to be done, so nothing has failed either
@@ -139,8 +144,16 @@ class Engine:
 
     # -- afterwards ----------------------------------------------------------------------------------
 
-    def _watched_well(self, health: Health) -> None:
-        events.emit("upgrade.watched", health=health)
+    def _watch(self, watch: Watch, transaction: Transaction, recording: Recording) -> None:
+        """Watch what *transaction* has brought, and take it back if that does badly."""
+        try:
+            why = watch.wait()
+            if why is not None and not watch.stopped:
+                self._go_back(transaction, recording, why)
+            elif not watch.stopped:
+                events.emit("upgrade.watched", health=watch.health())
+        finally:
+            self.watches.pop(watch, None)
 
     def _go_back(self, transaction: Transaction, recording: Recording, why: str) -> None:
         """Take a committed upgrade back, because its processes do badly."""
@@ -154,7 +167,7 @@ class Engine:
             return
         assert recording.id is not None
         ended = Ending(state="rolled_back", outcome="rolled_back_by_watch", error_class="Watch", error=why)
-        problem = self.recorder.end(recording.id, ended)
+        problem = recording.recorder.end(recording.id, ended)
         if problem is not None:
             log.error("%s", problem)
         events.emit("upgrade.rolled_back_by_watch", report=report, why=why)
@@ -166,7 +179,7 @@ class Engine:
         """
         modules = tuple(transaction.preparation.new)
         with self.alone(wait=True):
-            if self.watch is not transaction.watch:
+            if transaction.watch not in self.watches:
                 return None
             log.error("the upgrade of %s goes back: %s", ", ".join(modules), why)
             events.emit("upgrade.going_back", modules=modules, why=why)

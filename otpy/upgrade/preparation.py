@@ -139,6 +139,11 @@ class Preparation:
         edited = [c.name for c in self.changes if c.module == name and c.verdict == "body"]
         return bool(edited) and reaches_conversions(name, edited)
 
+    @property
+    def reached(self) -> frozenset[str]:
+        """The modules that change, and those whose processes have to rest for it, or use what changes."""
+        return frozenset({*self.new, *self.touched, *self.dependents})
+
     def concerned(self) -> Concerned:
         """Return whom it concerns, by class: processes of the touched modules and of those that use them."""
         touched = self.touched

@@ -293,8 +293,7 @@ class Transaction:
             for succession in self._successions:
                 succession.hand_over()
             if self.options.watch is not None:
-                changed = {*preparation.new, *preparation.touched, *preparation.dependents}
-                self.watch = Watch(self.runtime, self.options.watch, concerns(changed))  # also if only bodies changed
+                self.watch = Watch(self.runtime, self.options.watch, concerns(preparation.reached))
                 self.watch.listen()
         finally:
             self._resume()

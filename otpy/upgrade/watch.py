@@ -1,8 +1,7 @@
 """After an upgrade: watch the upgraded processes for a while, and go back if they do badly.
 
 `Health` collects facts (crashes and restarts from the event hooks, the rest by looking), `verdict` decides: pure. The
-watch itself is a process that looks every now and then until the window is over; it asks nobody and sends nothing to
-those it watches.
+watch itself looks every now and then until the window is over; it asks nobody and sends nothing to those it watches.
 
 Source: RUNTIME.md (probation); the limits are those of UPGRADE.md, step 12.
 """
@@ -14,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, final
+from weakref import WeakSet
 
 import msgspec
 
@@ -21,7 +21,7 @@ from otpy.errors import ReceiveTimeout
 from otpy.kernel import events
 from otpy.kernel.primitives import receive
 from otpy.kernel.process import RUNNING, Process
-from otpy.kernel.runtime import Runtime, spawn_process
+from otpy.kernel.runtime import Runtime
 from otpy.upgrade.options import WatchPolicy
 
 Concerned = Callable[[type], bool]
@@ -73,11 +73,9 @@ def verdict(health: Health, policy: WatchPolicy) -> str | None:
 
 @final
 class Watch:
-    """One watch; `start` begins it, `stop` ends it early, for instance because the next upgrade begins.
+    """One watch; `wait` watches, and `stop` ends it early, for instance because the next upgrade has come.
 
     *concerned* says which classes are watched. Crashes count from `listen` on, which is called before anybody goes on.
-    `wait` watches here and now; `start` in a process of its own, which then calls `go_back(why)` when a limit is
-    passed, or `over(health)` when the window has ended well.
     """
 
     def __init__(
@@ -91,23 +89,23 @@ class Watch:
         self._concerned = concerned
         self._crashes = 0
         self._restarts = 0
-        self._stopped = False
+        self._gone: WeakSet[Process] = WeakSet()
+        self.stopped = False
         self._under_way: dict[Process, tuple[int, float]] = {}
         self._before = self.sample()
         self._hooks: list[Callable[[], None]] = []
 
     def listen(self) -> None:
         """Begin to count."""
-        self._hooks = [events.attach("process.crash", self._crashed), events.attach("supervisor.progress", self._begun)]
-
-    def start(self, *, go_back: Callable[[str], object], over: Callable[[Health], object]) -> Process:
-        """Watch in a process of its own."""
-        system = self.runtime.system
-        return spawn_process(self._run, go_back, over, starter=system, label="upgrade watch", runs_on="thread")
+        self._hooks = [
+            events.attach("process.crash", self._crashed),
+            events.attach("process.exit", self._ended),
+            events.attach("supervisor.restart", self._restarted),
+        ]
 
     def stop(self) -> None:
         """End it, whatever the outcome would have been."""
-        self._stopped = True
+        self.stopped = True
         self._deafen()
 
     def _deafen(self) -> None:
@@ -155,30 +153,25 @@ class Watch:
         if pid.runtime is self.runtime and self._concerned(type(pid.actor)):
             self._crashes += 1
 
-    def _begun(self, *, child: Process, **_facts: Any) -> None:
-        if child.runtime is self.runtime and self._concerned(type(child.actor)):
+    def _ended(self, *, pid: Process, **_facts: Any) -> None:
+        if pid.runtime is self.runtime and self._concerned(type(pid.actor)):
+            self._gone.add(pid)  # what it ran is forgotten when its supervisor hears of its end
+
+    def _restarted(self, *, child: Process, **_facts: Any) -> None:
+        if child in self._gone:
             self._restarts += 1
 
     def wait(self) -> str | None:
-        """Watch until the window has ended, or a limit is passed; return which, in words."""
+        """Watch until the window has ended, a limit is passed, or it is stopped; return which limit, in words."""
         try:
             return self._watch()
         finally:
             self._deafen()
 
-    def _run(self, go_back: Callable[[str], object], over: Callable[[Health], object]) -> None:
-        why = self.wait()
-        if self._stopped:
-            return
-        if why is None:
-            over(self.health())
-        else:
-            go_back(why)
-
     def _watch(self) -> str | None:
         end = self.runtime.clock.now() + self.policy.window
         between = max(self.policy.window / _LOOKS, _SHORTEST)
-        while not self._stopped:
+        while not self.stopped:
             why = verdict(self.health(), self.policy)
             if why is not None or self.runtime.clock.now() >= end:
                 return why

@@ -10,10 +10,10 @@ import pytest
 import otpy
 from otpy import upgrade
 from otpy.errors import ForcedRollback
-from otpy.upgrade import WatchPolicy
+from otpy.upgrade import WatchPolicy, watch
 from otpy.upgrade.ahead import Ahead
 from otpy.upgrade.steps import Steps
-from tests.support import eventually, inside, status
+from tests.support import HandClock, eventually, inside, status
 from tests.upgrade.conftest import Make
 from tests.upgrade.sources import source
 from tests.upgrade.test_ends import kill_coordinator, nothing_under_way
@@ -132,6 +132,23 @@ def test_canaries_go_first_and_the_rest_follows(module: Make) -> None:
     pids = [made.Account.start(n) for n in range(5)]
     upgrade.reload_module("m_account", V2, strategy="canary", canaries=2, watch=WatchPolicy(window=0.05))
     assert told(pids) == [("v2", n) for n in range(5)]
+
+
+def test_the_window_of_the_canaries_is_not_the_time_of_the_upgrade(
+    module: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks for half an hour of watching does not mean that the upgrade has failed when it is over."""
+    clock = HandClock()
+    with otpy.runtime(clock=clock) as runtime:
+        pids = [module("m_account", V1).Account.start(n) for n in range(5)]
+
+        def pause(_seconds: float) -> None:
+            clock.advance(100.0, runtime)
+
+        monkeypatch.setattr(watch, "_pause", pause)
+        upgrade.reload_module("m_account", V2, strategy="canary", timeout=10.0, watch=WatchPolicy(window=1800.0))
+        assert clock.now() >= 1800.0
+        assert told(pids) == [("v2", n) for n in range(5)]
 
 
 @inside

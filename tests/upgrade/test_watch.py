@@ -11,6 +11,7 @@ import pytest
 
 import otpy
 from otpy import upgrade
+from otpy.store.memory import MemoryStore
 from otpy.upgrade import WatchPolicy
 from otpy.upgrade.engine import engine
 from otpy.upgrade.watch import Health, Sample, memory_in_use, verdict
@@ -194,14 +195,77 @@ def test_the_next_upgrade_ends_the_watch(module: Make) -> None:
     with told("upgrade.going_back") as going_back:
         upgrade.reload_module("m_watched", CRASHING, watch=WatchPolicy(window=30, max_crashes=0))
         upgrade.reload_module("m_watched", V2.replace('"2"', '"3"'))
-        with told("process.crash") as crashes:
-            first = otpy.whereis("counter0")
-            assert first is not None
-            otpy.exit(first, ValueError("by hand"))
-            eventually(lambda: otpy.whereis("counter0") is not None and otpy.call("counter0", "n"))
+        first = otpy.whereis("counter0")
+        assert first is not None
+        otpy.exit(first, ValueError("by hand"))
+        eventually(lambda: otpy.whereis("counter0") not in (None, first))
+        assert not engine.watches
         assert not going_back
-        assert crashes is not None
     assert versions() == [("v2", 0), ("v2", 1), ("v2", 2)]
+
+
+@inside
+def test_an_upgrade_of_something_else_does_not_end_the_watch(module: Make) -> None:
+    """Else a bad version would stay because a good one came after it."""
+    module("m_watched", V1).Top.start()
+    module("m_other", V1)
+    with told("upgrade.rolled_back_by_watch") as gone_back:
+        upgrade.reload_module("m_watched", CRASHING, watch=WatchPolicy(window=30, max_crashes=0))
+        upgrade.reload_module("m_other", V2, watch=WatchPolicy(window=30, max_crashes=0))
+        with pytest.raises(otpy.ServerExited):
+            otpy.call("counter0", "n")
+        eventually(lambda: gone_back)
+    assert versions() == [("v1", 0), ("v1", 1), ("v1", 2)]
+    assert list(engine.watches.values()) == [frozenset({"m_other"})]
+
+
+@inside
+def test_an_upgrade_of_what_is_used_ends_the_watch(module: Make) -> None:
+    """What crashes from then on may do so for what it uses: going back with the wrong one would cure nothing."""
+    module("m_prices", "TAX = 1\n")
+    old = V1.replace("import otpy", "import otpy\nfrom m_prices import TAX")
+    new = V2.replace("import otpy", "import otpy\nfrom m_prices import TAX")
+    module("m_watched", old).Top.start()
+    upgrade.reload_module("m_watched", new, watch=WatchPolicy(window=30, max_crashes=0))
+    upgrade.reload_module("m_prices", "TAX = 2\n")
+    assert not engine.watches
+
+
+@inside
+def test_going_back_is_told_to_the_store_that_knows_of_the_upgrade(module: Make) -> None:
+    """Another one may be in use by then, with other upgrades under the same numbers."""
+    module("m_watched", V1).Top.start()
+    mine = upgrade.use_store(MemoryStore())
+    try:
+        with told("upgrade.rolled_back_by_watch") as gone_back:
+            upgrade.reload_module("m_watched", CRASHING, watch=WatchPolicy(window=30, max_crashes=0))
+            first = upgrade.use_store(MemoryStore())
+            with pytest.raises(otpy.ServerExited):
+                otpy.call("counter0", "n")
+            eventually(lambda: gone_back)
+        assert [record.outcome for record in first.history()] == ["rolled_back_by_watch"]
+    finally:
+        upgrade.use_store(mine)
+
+
+SESSIONS = V1.replace("class Top(", "class Sessions(otpy.DynamicSupervisor):\n    pass\n\nclass Top(")
+
+
+@inside
+def test_children_that_are_started_are_no_restarts(module: Make) -> None:
+    """A busy system starts sessions all the time; only what its supervisors start again counts."""
+    made = module("m_watched", SESSIONS)
+    sessions = made.Sessions.start_link()
+    policy = WatchPolicy(window=30, max_crashes=None, max_restarts=0)
+    with told("upgrade.rolled_back_by_watch") as gone_back:
+        upgrade.reload_module("m_watched", SESSIONS.replace('("v1"', '("v2"'), watch=policy)
+        (watch,) = engine.watches
+        pids = [otpy.dynamic_supervisor.start_child(sessions, made.Counter.child_spec(n)) for n in range(5)]
+        assert watch.health().restarts == 0
+        otpy.exit(pids[0], ValueError("by hand"))
+        eventually(lambda: gone_back)
+    assert "restarts: 1" in gone_back[0]["why"]
+    assert otpy.call(pids[1], "n") == ("v1", 1)
 
 
 @inside
