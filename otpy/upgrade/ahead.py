@@ -194,7 +194,7 @@ class Ahead:
             commit([conversion], lambda kind, _old: transaction.converting.vsn_before(kind), journal)
         except Exception as error:  # noqa: BLE001 - the others have to go back all the same
             journal.undo()
-            transaction.warnings.append(f"{process!r} was ended, since it could not be taken back: {error}")
+            transaction.not_taken_back.append(f"{process!r} was ended, since it could not go back: {error}")
             transaction.runtime.kill(process)
         finally:
             if resting is not None:

@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final, final
+from typing import Final, TypeAlias, final
 
 import msgspec
 
@@ -39,6 +39,9 @@ log = logging.getLogger("otpy.upgrade")
 _REPORTS: Final = 100
 _PIDS_IN_REPORTS: Final = 100_000
 """Processes that are named in the reports that are kept: each keeps its record, also when it has ended."""
+Tried: TypeAlias = list[UpgradeReport]
+"""What was tried so far, for one who asked, with how it ended."""
+
 _ENDED_AT_MOST: Final = 20
 """Processes that are ended, one after the other, because an upgrade cannot go back while they are busy."""
 
@@ -71,15 +74,44 @@ class Engine:
         """Bring modules to new sources, or leave everything as it is and raise an UpgradeError that explains itself."""
         check_sources(sources)
         me = waiting()
-        done: UpgradeReport = _carried_out(me.runtime, partial(self._run, me.runtime, sources, options, me), sources)
+        done = self._carried_out(me.runtime, partial(self._run, me.runtime, sources, options, me), sources)
+        assert done is not None
         return done
 
-    def _run(self, runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process) -> UpgradeReport:
+    def _run(
+        self, runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process, tried: Tried
+    ) -> UpgradeReport:
         with self.alone():
             for _ in range(options.retries):
                 with contextlib.suppress(SuspendTimeout):
-                    return self._once(runtime, sources, options, asked_by)
-            return self._once(runtime, sources, options, asked_by)
+                    return self._once(runtime, sources, options, asked_by, tried)
+            return self._once(runtime, sources, options, asked_by, tried)
+
+    def _carried_out(
+        self, runtime: Runtime, job: Callable[[Tried], UpgradeReport | None], modules: Iterable[str]
+    ) -> UpgradeReport | None:
+        """Run *job* as a process on a thread of its own; every UpgradeError says what was tried and what can be done.
+
+        If that process is ended from outside, what it has begun is brought to an end all the same: see what came of it.
+        """
+        tried: Tried = []
+        with explained(tuple(modules)):
+            try:
+                return run_on_thread(job, tried, label="upgrade")  # type: ignore[no-any-return]
+            except ServerExited as ended:
+                if ended.server is not runtime.system:
+                    raise
+                run_on_thread(self._wait_for_the_end, label="end of an upgrade")
+                told = f"who carried out the upgrade was ended with {ended.reason!r}"
+                if tried and tried[-1].status == "completed":
+                    return tried[-1].with_warnings([f"{told} when it was done: the upgrade stands"])
+                error = UpgradeError(f"{told}, in the middle of it")
+                error.report = tried[-1] if tried else None
+                raise error from ended
+
+    def _wait_for_the_end(self) -> None:
+        with self.alone(wait=True):
+            pass
 
     def pauses(self) -> Iterator[PauseRecord]:
         """Yield how long processes paused in past upgrades."""
@@ -95,8 +127,10 @@ class Engine:
         finally:
             self._busy.release()
 
-    def _once(self, runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process) -> UpgradeReport:
-        """Try once, and record it."""
+    def _once(
+        self, runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process, tried: Tried
+    ) -> UpgradeReport:
+        """Try once, record it, and note the report in *tried*."""
         transaction = Transaction(runtime, sources, options, asked_by=asked_by, policy=self.policy, pauses=self.pauses)
         recording = Recording(self.recorder, transaction.preparation, asked_by=repr(asked_by))
         transaction.listen(recording.begin, recording.heard, recording.states)
@@ -105,17 +139,17 @@ class Engine:
             report = transaction.run()
         except BaseException as error:  # also when this process has been ended: what was done is recorded all the same
             report = transaction.report("completed" if transaction.committed else "rolled_back")
+            tried.append(self._record(recording, report, error))
             if isinstance(error, UpgradeError):
-                error.report = report
-            self._record(recording, report, error)
+                error.report = tried[-1]
             raise
+        else:
+            tried.append(self._record(recording, report, None))
+            return tried[-1]
         finally:
             if transaction.committed:
                 self.lineage.note(transaction.preparation)
-        report = self._record(recording, report, None)
-        if transaction.committed:
-            self._watch_instead(transaction, recording)
-        return report
+                self._watch_instead(transaction, recording)
 
     def _watch_instead(self, transaction: Transaction, recording: Recording) -> None:
         """End the watches of upgrades that have reached the same modules, and begin that of *transaction*."""
@@ -159,7 +193,7 @@ class Engine:
         """Take a committed upgrade back, because its processes do badly."""
         me, modules = waiting(), tuple(transaction.preparation.new)
         try:
-            report = _carried_out(me.runtime, partial(self._back, transaction, why, me), modules)
+            report = self._carried_out(me.runtime, partial(self._back, transaction, why, me), modules)
         except UpgradeError:
             log.exception("the upgrade of %s could not be taken back", ", ".join(modules))
             return
@@ -172,7 +206,7 @@ class Engine:
             log.error("%s", problem)
         events.emit("upgrade.rolled_back_by_watch", report=report, why=why)
 
-    def _back(self, transaction: Transaction, why: str, asked_by: Process) -> UpgradeReport | None:
+    def _back(self, transaction: Transaction, why: str, asked_by: Process, tried: Tried) -> UpgradeReport | None:
         """Do that when no other upgrade is under way; None if another one has come in between, which ends the watch.
 
         A process that does not come to rest cannot be saved: it is ended, and its supervisor acts.
@@ -189,11 +223,11 @@ class Engine:
                 raise UpgradeError(msg)
             for _ in range(_ENDED_AT_MOST):
                 try:
-                    return self._once(transaction.runtime, sources, options, asked_by)
+                    return self._once(transaction.runtime, sources, options, asked_by, tried)
                 except SuspendTimeout as busy:
                     log.error("%r is ended, since it does not come to rest: %s", busy.pid, busy)  # noqa: TRY400
                     transaction.runtime.kill(busy.pid)
-            return self._once(transaction.runtime, sources, options, asked_by)
+            return self._once(transaction.runtime, sources, options, asked_by, tried)
 
 
 engine: Final = Engine()
@@ -204,21 +238,6 @@ def _forget_oldest(reports: dict[int, UpgradeReport]) -> None:
     pids = sum(len(report.affected_processes) for report in reports.values())
     while len(reports) > _REPORTS or (pids > _PIDS_IN_REPORTS and len(reports) > 1):
         pids -= len(reports.pop(next(iter(reports))).affected_processes)
-
-
-def _carried_out(runtime: Runtime, job: Callable[[], Any], modules: Iterable[str]) -> Any:
-    """Run *job* as a process on a thread of its own; every UpgradeError says what was tried and what can be done."""
-    with explained(tuple(modules)):
-        try:
-            return run_on_thread(job, label="upgrade")
-        except ServerExited as ended:
-            if ended.server is not runtime.system:
-                raise
-            msg = (
-                f"who carries out the upgrade was ended with {ended.reason!r}; it takes back what was done, unless all "
-                "was done, which otpy.upgrade.history() tells"
-            )
-            raise UpgradeError(msg) from ended
 
 
 @contextlib.contextmanager

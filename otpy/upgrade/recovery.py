@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from otpy.errors import (
     BadPlan,
@@ -35,6 +36,7 @@ from otpy.upgrade.report import ErrorRecovery
 Category: TypeAlias = Literal["compilation", "dependency", "state migration", "runtime", "system"]
 
 NOTHING_CHANGED: Final = "Nothing has changed: code, states and children are as before."
+_RESTART: Final = "Restart the node: it begins with what is permanent, or else with the files."
 
 
 class Advice(msgspec.Struct, frozen=True):
@@ -147,9 +149,9 @@ def advice_for(error_class: str) -> tuple[str, ...]:
 
 
 def recovery(error: UpgradeError) -> ErrorRecovery:
-    """Return what can be done about *error*."""
+    """Return what can be done about *error*, whose report is known."""
     advice = classify(error)
-    return ErrorRecovery(
+    found = ErrorRecovery(
         strategy=advice.strategy,
         action=NOTHING_CHANGED,
         user_message=str(error),
@@ -157,3 +159,9 @@ def recovery(error: UpgradeError) -> ErrorRecovery:
         auto_recoverable=advice.again,
         category=advice.category,
     )
+    left: tuple[str, ...] = error.report.not_taken_back
+    if not left:
+        return found
+    action = f"It was rolled back, but for what could not be taken back: {'; '.join(left)}."
+    fixes = (_RESTART, *found.suggested_fixes)
+    return replace(found, strategy="repair", action=action, suggested_fixes=fixes, auto_recoverable=False)

@@ -41,7 +41,7 @@ class ErrorRecovery(msgspec.Struct, frozen=True):
     strategy: str
     """"fix_source", "fix_migration", "fix_dependencies", "change_policy", "plan_again", "retry", "wait", "repair"."""
     action: str
-    """What otpy has done: everything is as before."""
+    """What otpy has done: as a rule everything is as before; if not, what is not."""
     user_message: str
     suggested_fixes: tuple[str, ...] = ()
     auto_recoverable: bool = False
@@ -114,6 +114,8 @@ class UpgradeReport(msgspec.Struct, frozen=True):
     """The vsn of each module, after."""
     supervisor_changes: tuple[SupervisorChange, ...] = ()
     warnings: tuple[str, ...] = ()
+    not_taken_back: tuple[str, ...] = ()
+    """What is not as before although the upgrade was rolled back: something failed on the way back, too."""
     changes: tuple[DefinitionChange, ...] = ()
     """The verdict on each definition that is not unchanged."""
     rehearsal: Rehearsal | None = None
@@ -138,6 +140,7 @@ class UpgradeReport(msgspec.Struct, frozen=True):
         for change in self.supervisor_changes:
             facts = [f"{what} {', '.join(map(str, ids))}" for what, ids in _facts(change) if ids]
             lines.append(f"  {change.supervisor!r}: {'; '.join(facts)}")
+        lines += [f"  not taken back: {each}" for each in self.not_taken_back]
         lines += [f"  warning: {warning}" for warning in self.warnings]
         lines.append("  " + " · ".join(f"{step.name} {step.seconds * 1e3:.1f} ms" for step in self.steps))
         return "\n".join(lines)

@@ -78,6 +78,7 @@ class Transaction:
         self.steps = Steps(runtime.clock, options)
         self.concerned: Concerned = nobody
         self.warnings: list[str] = []
+        self.not_taken_back: list[str] = []
         self.converted = 0
         self.committed = False
         self.rehearsal: Rehearsal | None = None
@@ -312,6 +313,7 @@ class Transaction:
             except BaseException as error:  # the rest has to be done; and *cause* is to be said first
                 log.exception("an upgrade could not be taken back as a whole")
                 cause.add_note(f"and it could not be taken back as a whole: {error!r}")
+                self.not_taken_back += map(_told, getattr(error, "exceptions", (error,)))
 
     def _resume(self) -> None:
         if self._resting.suspension is not None:
@@ -338,6 +340,7 @@ class Transaction:
             version={**preparation.old_vsns(), **(preparation.vsns() if self.committed else {})},
             supervisor_changes=tuple(each.change for each in self._successions) if self.committed else (),
             warnings=(*preparation.warnings, *self.warnings),
+            not_taken_back=tuple(self.not_taken_back),
             changes=preparation.changes,
             rehearsal=self.rehearsal,
             strategy=self.options.strategy,
@@ -370,3 +373,8 @@ class Transaction:
             extra=self.options.extra,
         )
         return {name: was.source for name, was in before.items()}, options
+
+
+def _told(error: BaseException) -> str:
+    notes = ", ".join(getattr(error, "__notes__", ()))
+    return f"{type(error).__name__}: {error}" + (f" ({notes})" if notes else "")

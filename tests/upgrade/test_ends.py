@@ -12,10 +12,13 @@ import pytest
 
 import otpy
 from otpy import upgrade
-from otpy.upgrade import STEPS
+from otpy.code.journal import Journal
+from otpy.errors import ForcedRollback
+from otpy.upgrade import STEPS, classes
 from otpy.upgrade.engine import engine
+from otpy.upgrade.recovery import NOTHING_CHANGED
 from otpy.upgrade.steps import Steps
-from tests.support import DEADLINE, eventually, status
+from tests.support import DEADLINE, eventually, inside, status
 from tests.upgrade.conftest import Make
 from tests.upgrade.sources import V1, V2, source
 
@@ -89,8 +92,9 @@ def test_its_process_is_killed_after_a_step(
         with pytest.raises(otpy.UpgradeError, match="was ended with Killed") as failed:
             upgrade.reload_module("m_counter", V2)
     assert failed.value.report.status == "rolled_back"
-    assert failed.value.recovery is not None
-    eventually(nothing_under_way)
+    assert failed.value.report.steps[-1].name in (step, "resume")
+    assert failed.value.recovery.action == NOTHING_CHANGED
+    assert nothing_under_way()
     assert dict(vars(counter)) == namespace
     assert [otpy.call(pid, "n") for pid in pids] == [("v1", n) for n in range(3)]
     upgrade.reload_module("m_counter", V2)
@@ -241,6 +245,32 @@ def test_every_error_says_what_was_tried_and_what_can_be_done(
     assert failed.value.report.status == "rolled_back"
     assert len(failed.value.report.reloaded_modules) == 1
     assert failed.value.recovery.suggested_fixes
+
+
+@inside
+def test_what_could_not_be_taken_back_is_said(module: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads that all is as before would go on with a node that is half new."""
+    pid = module("m_counter", V1).Counter.start(1)
+
+    def fail() -> None:
+        msg = "no way back"
+        raise OSError(msg)
+
+    def supersede(_replaced: object, journal: Journal) -> None:
+        journal.write("the old classes", fail)
+
+    monkeypatch.setattr(classes, "supersede", supersede)
+    with pytest.raises(ForcedRollback) as failed:
+        upgrade.reload_module("m_counter", V2, force_rollback_at="commit")
+    left = "OSError: no way back (while taking back: the old classes)"
+    assert failed.value.report.not_taken_back == (left,)
+    assert left in str(failed.value.report)
+    recovery = failed.value.recovery
+    assert left in recovery.action
+    assert NOTHING_CHANGED not in recovery.action
+    assert (recovery.strategy, recovery.auto_recoverable) == ("repair", False)
+    assert upgrade.history("m_counter")[-1].status == "rolled_back"
+    assert otpy.call(pid, "n") == ("v1", 1)
 
 
 def test_on_an_event_loop_nothing_is_begun(otp_runtime: object, module: Make) -> None:

@@ -232,7 +232,9 @@ def test_a_busy_process_on_the_way_back_keeps_nobody_else_from_it(module: Make) 
             )
     finally:
         detach()
-    assert any("was ended" in warning for warning in failed.value.report.warnings)
+    (ended,) = failed.value.report.not_taken_back
+    assert "was ended, since it could not go back" in ended
+    assert ended in failed.value.recovery.action
     assert not otpy.is_alive(pids[2])
     assert told([*pids[:2], pids[3]]) == [("v1", 0), ("v1", 1), ("v1", 3)]
 
