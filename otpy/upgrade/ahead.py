@@ -25,16 +25,17 @@ from otpy.errors import CallTimeout, CanaryFailed, IncompatibleUpgrade, Migratio
 from otpy.kernel.actors import Actor
 from otpy.kernel.calls import Failed
 from otpy.kernel.process import Process
+from otpy.upgrade.check_upgrade import check_upgrade
 from otpy.upgrade.commit import commit
-from otpy.upgrade.conversion import Changed, DownTo, Migrations, changed, finished, state_of
-from otpy.upgrade.converting import check_upgrade
+from otpy.upgrade.conversion import Course, DownTo, Migrations, finished
 from otpy.upgrade.members import nobody, processes_of
 from otpy.upgrade.options import WatchPolicy
 from otpy.upgrade.resting import Resting, bring_to_rest
 from otpy.upgrade.steps import Steps
+from otpy.upgrade.users_part import Changed, UsersPart
 from otpy.upgrade.visiting import Visit
 from otpy.upgrade.watch import Watch
-from otpy.upgrade.ways import way_of
+from otpy.upgrade.ways import Way, way_of
 
 if TYPE_CHECKING:
     from otpy.upgrade.preparation import Preparation
@@ -116,7 +117,7 @@ class Ahead:
         resting = self._rest(group)
         try:
             conversions = converting.convert(resting)
-            commit(conversions, converting.vsn_after, journal)
+            commit(conversions, journal)
             converting.check(resting)
         except BaseException:
             journal.undo()
@@ -153,7 +154,7 @@ class Ahead:
             self.processes.remove(process)
             return
         try:
-            commit([conversion], converting.vsn_after, journal)
+            commit([conversion], journal)
             if hasattr(process.actor, "check_upgrade"):
                 check_upgrade(process)
         except BaseException:
@@ -188,10 +189,9 @@ class Ahead:
         own_time = Steps(transaction.runtime.clock, transaction.options)  # that of the upgrade may be over
         try:
             resting = self._rest([process], own_time)
-            (outcome,) = resting.run([process], lambda p: self._conversion_back(p, inverse))
-            target = inverse.get(type(process.actor)) or type(process.actor)
-            conversion = finished(process, Migrations(inverse), target, _done(outcome), before=state_of(process))
-            commit([conversion], lambda kind, _old: transaction.converting.vsn_before(kind), journal)
+            course = self._course_back(process, inverse)
+            (outcome,) = resting.run([process], lambda p: course.part.change(p, course.state_of(p)))
+            commit([finished(process, course, Migrations(inverse), _done(outcome))], journal)
         except Exception as error:  # noqa: BLE001 - the others have to go back all the same
             journal.undo()
             transaction.not_taken_back.append(f"{process!r} was ended, since it could not go back: {error}")
@@ -200,13 +200,14 @@ class Ahead:
             if resting is not None:
                 resting.resume()
 
-    def _conversion_back(self, process: Process, inverse: dict[type, type | None]) -> Changed:
-        """Return what *process* had on the old version, as its running class says."""
-        kind = type(process.actor)
-        converting, options = self._transaction.converting, self._transaction.options
-        old = converting.vsn_before(inverse.get(kind) or kind)
+    def _course_back(self, process: Process, inverse: dict[type, type | None]) -> Course:
+        """Return how *process* goes back to the old version, as its running class says."""
+        kind, options = type(process.actor), self._transaction.options
+        target = inverse.get(kind) or kind
+        old = self._transaction.converting.versions.gone_back(target)
         way = way_of(kind, old_vsn=process.vsn, new_vsn=old, mode=options.state_for(kind))
-        return changed(process, kind, DownTo(old), options.extra_for(kind), way=way)  # type: ignore[return-value]
+        part = UsersPart(way if way.runs_code else Way("automatic"), kind, DownTo(old), options.extra_for(kind))
+        return Course(kind, target, vsn=old, part=part)
 
 
 def _done(outcome: Any) -> Changed:

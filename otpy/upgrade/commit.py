@@ -5,7 +5,7 @@ The inverse is written once, for all, before the first is changed: it says what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,28 +20,30 @@ from otpy.upgrade.conversion import Conversion
 from otpy.upgrade.roots import convert_roots
 
 
-def commit(conversions: Sequence[Conversion], new_vsn: Callable[[type, Any], Any], journal: Journal) -> None:
-    """Give every process its new class, state and version; `new_vsn(class, old)` is asked for the latter."""
-    journal.write("processes", partial(_restore, [_what_is(c.process, c.actor) for c in conversions]))
-    for conversion in conversions:
-        process, actor, kind = conversion.process, conversion.actor, conversion.new_class
-        if kind is not type(actor):
-            become(actor, kind)
-        if isinstance(actor, Actor):
-            conversion.actor.__dict__.update(conversion.state)
+def commit(conversions: Sequence[Conversion], journal: Journal) -> None:
+    """Give every process its new class, state and version."""
+    living = [c for c in conversions if c.actor is not None]
+    is_actor = {kind: issubclass(kind, Actor) for kind in {type(c.actor) for c in living}}
+    before: list[_Was] = []
+    for c in living:
+        process, actor = c.process, c.actor
+        kind = type(actor)
+        attributes = dict(actor.__dict__) if is_actor[kind] else None
+        before.append((process, actor, kind, process.state, process.vsn, attributes))
+    journal.write("processes", partial(_restore, before))
+    for c, (process, actor, kind, _, _, attributes) in zip(living, before, strict=True):
+        if c.new_class is not kind:
+            become(actor, c.new_class)
+        if attributes is not None:
+            actor.__dict__.update(c.state)
         elif process.exit_reason is None:
-            process.state = conversion.state
-            if conversion.then is not None:
-                _first(process, conversion.then, journal)
-        process.vsn = new_vsn(kind, process.vsn)
+            process.state = c.state
+            if c.then is not None:
+                _first(process, c.then, journal)
+        process.vsn = c.vsn
 
 
 _Was = tuple[Process, Any, type, Any, Any, dict[str, Any] | None]
-
-
-def _what_is(process: Process, actor: Any) -> _Was:
-    attributes = dict(actor.__dict__) if isinstance(actor, Actor) else None
-    return process, actor, type(actor), process.state, process.vsn, attributes
 
 
 def _restore(before: Iterable[_Was]) -> None:

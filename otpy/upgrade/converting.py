@@ -4,34 +4,37 @@ What runs a user's code (`code_change`, registered steps, a function given) runs
 automatic is done here afterwards, one process after the other while they rest, with one migration for all: so it is
 several times quicker than visiting each, and what processes shared they go on sharing.
 
+There may be a hundred thousand of them, and they rest. So what is the same for all of a class and a version is decided
+once, as their `Course`, and whether anything old is left in their states is asked of all of them together first.
+
 Going up, the new class converts, after the new definitions are installed. Going down, the running class does, before
 the old ones are: it alone knows both versions.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import inspect
-from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, final
 
-from otpy.behaviours.migrations import Copies, Migration, Shape, shape_of, shapes_of
+import msgspec
+
+from otpy.behaviours.migrations import Copies, Migration, Shape, shapes_of
 from otpy.behaviours.migrations.compatibility import current_successors
-from otpy.behaviours.vsn import vsn_of
-from otpy.errors import CheckFailed, IncompatibleUpgrade, MigrationFailed, ServerExited
+from otpy.errors import IncompatibleUpgrade, MigrationFailed, ServerExited
 from otpy.kernel.calls import PENDING, Failed
 from otpy.kernel.process import Process
-from otpy.kernel.reasons import ExitProcess
 from otpy.kernel.rehearsal import rehearsing
+from otpy.upgrade.check_upgrade import check_upgrade
 from otpy.upgrade.children import brought_along
-from otpy.upgrade.conversion import Changed, Conversion, DownTo, Migrations, changed, finished, state_of
+from otpy.upgrade.conversion import Conversion, Course, DownTo, Migrations, finished
 from otpy.upgrade.options import Options
 from otpy.upgrade.preparation import Preparation
 from otpy.upgrade.resting import Resting
-from otpy.upgrade.standin import NewNames
 from otpy.upgrade.steps import Steps
-from otpy.upgrade.ways import UNCHANGED, Way, Ways
+from otpy.upgrade.users_part import Changed, UsersPart
+from otpy.upgrade.versions import PerVersion, Versions
+from otpy.upgrade.ways import Way, Ways
 
 Job = Callable[[Process], Any]
 
@@ -61,7 +64,12 @@ class Converting:
         self._copies = Copies()
         self._ways = Ways(options.state_for)
         self._ways_down = Ways(options.state_for)
-        self._trial_ways: Ways | None = None
+        self._kept: Mapping[Process, Any] = options.kept or {}
+        self._courses = PerVersion(self._course_there)
+        self._courses_back = PerVersion(self._course_back)
+        self.parts_down = PerVersion(self._part_down)
+        """How states go down, of processes of a class and a version; None: they do not."""
+        self.versions = Versions(preparation)
 
     @property
     def migrations(self) -> Migrations:
@@ -86,44 +94,43 @@ class Converting:
 
         Not supervisors: what they are to be says the `init` of the version that is gone back to.
         """
-        kept = self._options.kept or {}
-        ways = {p: self._way_down(p) for p in resting.started() if p not in kept}
-        going = [process for process, way in ways.items() if way is not None and way.runs_code]
-        self._down = dict(self._run(resting, going, lambda process: self._changed_down(process, ways[process])))
+        if not self._options.down_to:
+            return
+        parts: dict[Process, UsersPart] = {}
+        for process in resting.started():
+            part = self.parts_down.of(type(process.actor), process.vsn)
+            if part is not None and part.way.runs_code and process not in self._kept:
+                parts[process] = part
+        self._down = dict(
+            self._run(resting, list(parts), lambda process: parts[process].change(process, process.state))
+        )
 
-    def _target(self, kind: type) -> Any:
-        """Return the vsn that processes of class *kind* go down to; UNCHANGED if they do not."""
+    def _part_down(self, kind: type, vsn: Any) -> UsersPart | None:
         down_to = self._options.down_to
-        if getattr(kind, "supervises", False):
-            return UNCHANGED
         module = next((base.__module__ for base in kind.__mro__ if base.__module__ in down_to), None)
-        return UNCHANGED if module is None else down_to[module]
-
-    def _way_down(self, process: Process) -> Way | None:
-        kind = type(process.actor)
-        target = self._target(kind)
-        if target is UNCHANGED:
+        if module is None or getattr(kind, "supervises", False):
             return None
-        return self._ways_down.of(kind, old_vsn=self._running_vsn(process), new_vsn=target)
-
-    def _changed_down(self, process: Process, way: Way | None) -> Any:
-        kind = type(process.actor)
-        down, extra = DownTo(self._target(kind)), self._options.extra_for(kind)
-        return changed(process, kind, down, extra, way=way, copies=self._copies)
+        target, old = down_to[module], self.versions.running(kind, vsn)
+        way = self._ways_down.of(kind, old_vsn=old, new_vsn=target)
+        return UsersPart(way, kind, DownTo(target), self._options.extra_for(kind), copies=self._copies)
 
     # -- converting
 
     def convert(self, resting: Resting) -> list[Conversion]:
         """Return what each process shall be; nothing is put in place yet. Raises MigrationFailed."""
-        ways = {process: self._way(process) for process in resting.started()}
-        supervisors = [process for process in ways if getattr(process.actor, "supervises", False)]
+        courses = {process: self._course(process) for process in resting.started()}
+        supervisors = [process for process, course in courses.items() if course.supervises]
         self._brought_along = {each: brought_along(each.state, self.migrations.here()) for each in supervisors}
-        inside = [process for process, way in ways.items() if way.runs_code]
-        done = dict(self._run(resting, inside, lambda process: self._changed(process, ways[process])))
+        inside = [process for process, course in courses.items() if course.part.way.runs_code]
+        done = dict(self._run(resting, inside, lambda process: self._changed(process, courses[process])))
+        for process, course in courses.items():
+            if not course.part.way.runs_code:
+                done[process] = self._changed(process, course)
+        current = self._current(courses, done)
         conversions = []
-        for process, way in ways.items():
-            if process in done or not way.runs_code:
-                conversion = self._finished(process, way, done.get(process))
+        for process, course in courses.items():
+            if process in done:
+                conversion = self._finished(process, course, done[process], is_current=course in current)
                 if conversion is not None:
                     conversions.append(conversion)
         self._refuse_changed_shapes(conversions)
@@ -132,55 +139,73 @@ class Converting:
 
     def convert_here(self, process: Process) -> Conversion | None:
         """Return what *process*, which runs this itself, shall be; None if it was ended. Raises MigrationFailed."""
-        way = self._way(process)
-        done: Changed | None = self._changed(process, way) if way.runs_code else None
-        conversion = self._finished(process, way, done)
+        course = self._course(process)
+        conversion = self._finished(process, course, self._changed(process, course))
         if conversion is not None:
             self._refuse_changed_shapes([conversion])
         return conversion
 
     def converts_here(self, process: Process) -> bool:
         """Whether `convert_here` is for *process*: it is on the scheduler, has a state, and does not begin anew."""
-        runs_on = getattr(self._new_class(process), "runs_on", "scheduler")
-        return runs_on == type(process.actor).runs_on == "scheduler" and self._way(process).kind != "reset"
-
-    def _way(self, process: Process) -> Way:
-        if process in self._down or process in (self._options.kept or {}):
-            return Way("automatic")
-        new_class = self._new_class(process)
-        old, new = self._version_before(process, new_class), self._new_vsn(new_class)
-        return self._ways.of(new_class, old_vsn=old, new_vsn=new)
-
-    def _changed(self, process: Process, way: Way) -> Any:
-        new_class = self._new_class(process)
-        old = self._version_before(process, new_class)
-        extra = self._options.extra_for(new_class)
-        if process not in self._brought_along:
-            return changed(process, new_class, old, extra, way=way, copies=self.migrations.copies)
-        with rehearsing(allow=self._allowed):  # the `init` of a supervisor has to be pure
-            return changed(process, new_class, old, extra, way=way, state=self.state_before(process))
+        course = self._course(process)
+        runs_on = getattr(course.new_class, "runs_on", "scheduler")
+        return runs_on == type(process.actor).runs_on == "scheduler" and course.part.way.kind != "reset"
 
     def state_before(self, process: Process) -> Any:
         """Return the state that *process* is converted from: that of a supervisor has its specs in the new classes."""
         return self._brought_along.get(process, process.state)
 
-    def _finished(self, process: Process, way: Way, done: Changed | None) -> Conversion | None:
+    def _course(self, process: Process) -> Course:
+        is_back = process in self._down or process in self._kept
+        return (self._courses_back if is_back else self._courses).of(type(process.actor), process.vsn)
+
+    def _course_there(self, kind: type, vsn: Any) -> Course:
+        new_class = self._new_class(kind)
+        old = self.versions.before(kind, vsn, new_class)
+        way = self._ways.of(new_class, old_vsn=old, new_vsn=self.versions.new(new_class))
+        extra = self._options.extra_for(new_class)
+        part = UsersPart(way, new_class, old, extra, copies=self.migrations.copies)
+        return Course(kind, new_class, vsn=self.versions.after(new_class, vsn), part=part)
+
+    def _course_back(self, kind: type, vsn: Any) -> Course:
+        """Return what is left to do for those whose user's part was done before, going down, or is not wanted."""
+        new_class = self._new_class(kind)
+        part = UsersPart(Way("automatic"), new_class)
+        return Course(kind, new_class, vsn=self.versions.after(new_class, vsn), part=part)
+
+    def _new_class(self, kind: type) -> type:
+        return self._preparation.replaced.get(kind) or kind
+
+    def _changed(self, process: Process, course: Course) -> Any:
+        """Return what the user's part makes of the state; runs in *process*, if it runs code."""
+        if process in self._kept:  # of the classes of before the upgrade, which may have been replaced, there and back
+            kept = self._kept[process]
+            return Changed(course.state_of(process), Migration(current_successors(kept)).migrate(kept).value)
+        if process in self._down:
+            return self._down[process]
+        if not course.supervises:
+            return course.part.change(process, course.state_of(process))
+        with rehearsing(allow=self._allowed):  # the `init` of a supervisor has to be pure
+            done: Any = course.part.change(process, self.state_before(process))
+        return msgspec.structs.replace(done, before=process.state)
+
+    def _current(self, courses: Mapping[Process, Course], done: Mapping[Process, Changed]) -> set[Course]:
+        """Return the courses in whose states nothing of the old classes is left."""
+        states: dict[Course, list[Any]] = defaultdict(list)
+        for process, changed in done.items():
+            states[courses[process]].append(changed.state)
+        migration = self.migrations.here()
+        return {course for course, found in states.items() if migration.are_current(found)}
+
+    def _finished(
+        self, process: Process, course: Course, done: Changed, *, is_current: bool = False
+    ) -> Conversion | None:
         """Return the Conversion of *process*; None if it was ended instead."""
-        kept = self._options.kept or {}
-        if process in kept:  # it is of the classes of before the upgrade, which may have been replaced, there and back
-            done = Changed(Migration(current_successors(kept[process])).migrate(kept[process]).value)
-        elif done is None:
-            done = self._down.get(process) or changed(process, self._new_class(process), None, way=way)  # type: ignore[assignment]
-        assert done is not None
         try:
-            return finished(process, self.migrations, self._new_class(process), done, way=way, before=state_of(process))
+            return finished(process, course, self.migrations, done, is_current=is_current)
         except MigrationFailed as error:
             self._failed(process, error)
             return None
-
-    def _new_class(self, process: Process) -> type:
-        kind = type(process.actor)
-        return self._preparation.replaced.get(kind) or kind
 
     def _run(self, resting: Resting, processes: list[Process], job: Job) -> list[tuple[Process, Any]]:
         """Run *job* in each process; a process that dies on the way just leaves the set. Raises what a job raised."""
@@ -192,7 +217,7 @@ class Converting:
                 self._failed(process, MigrationFailed(late, process))
             elif type(outcome) is not Failed:
                 done.append((process, outcome))
-            elif not isinstance(outcome.error, ServerExited):
+            elif not isinstance(outcome.error, ServerExited) and not process.fenced:
                 self._failed(process, outcome.error)
         return done
 
@@ -202,42 +227,6 @@ class Converting:
             raise error
         self._warnings.append(f"{process!r} was ended, since its state could not be taken back: {error}")
         process.runtime.kill(process)
-
-    # -- versions
-
-    def _running_vsn(self, process: Process) -> Any:
-        """Return the version of the state that *process* has."""
-        if process.vsn is not None:
-            return process.vsn
-        return self._preparation.old_vsns().get(type(process.actor).__module__)
-
-    def _version_before(self, process: Process, new_class: type) -> Any:
-        """Return the version that *process* comes from, its own or that of a base class; UNCHANGED if none changes."""
-        changing, before = self._preparation.new, self._preparation.old_vsns()
-        own = new_class.__module__
-        if own in changing and self._running_vsn(process) != self._new_vsn(new_class):
-            return self._running_vsn(process)
-        for base in new_class.__mro__:
-            module = base.__module__
-            if module != own and module in changing and before.get(module) != changing[module].vsn:
-                return before.get(module)
-        return UNCHANGED
-
-    def vsn_after(self, kind: type, old: Any) -> Any:
-        """Return the version of a state of class *kind* that was *old*."""
-        return self._new_vsn(kind) if kind.__module__ in self._preparation.new else old
-
-    def vsn_before(self, kind: type) -> Any:
-        """Return the version of a state of class *kind* that goes back to what runs."""
-        own = getattr(kind, "__vsn__", None)
-        return own if own is not None else self._preparation.old_vsns().get(kind.__module__)
-
-    def _new_vsn(self, kind: type) -> Any:
-        own = getattr(kind, "__vsn__", None)
-        if own is not None:
-            return own
-        version = self._preparation.new.get(kind.__module__)
-        return vsn_of(kind) if version is None else version.vsn
 
     # -- judging
 
@@ -263,93 +252,13 @@ class Converting:
         lost = sum(1 for conversion in conversions if conversion.lost)
         if lost:
             self._warnings.append(f'state="reset": {lost} states were made anew, the old ones are lost')
-        if self._options.kept:
-            count = sum(1 for conversion in conversions if conversion.process in self._options.kept)
+        if self._kept:
+            count = sum(1 for conversion in conversions if conversion.process in self._kept)
             self._warnings.append(f"{count} states are those of before the upgrade: what was done since is lost")
 
     def check(self, resting: Resting) -> None:
         """Ask each behaviour that has a `check_upgrade` whether it can live with its new state. Raises CheckFailed."""
-        asked = [process for process in resting.started() if hasattr(process.actor, "check_upgrade")]
-        self._run(resting, asked, check_upgrade)
-
-    # -- trying
-
-    def trial(self) -> Trial:
-        """Return what converts copies with the new definitions before they are installed."""
-        return Trial(self, self._preparation, self._options)
-
-    def trial_way(self, process: Process, ghost: type) -> tuple[Way, Any, type]:
-        """Return how *process* would go over to *ghost*, its new class: the way, from what, and which class does it.
-
-        A class that has no new version of its own, though a base of it has, cannot be tried: nothing is done then.
-        """
-        kind = type(process.actor)
-        if self._target(kind) is not UNCHANGED:
-            return self._way_down(process) or Way("automatic"), DownTo(self._target(kind)), kind
-        assert self._preparation.prepared is not None
-        derived = any(base.__module__ in self._preparation.new for base in kind.__mro__[1:])
-        if derived and kind not in self._preparation.prepared.ghosts:
-            return Way("preserve"), UNCHANGED, kind
-        if self._trial_ways is None:
-            self._trial_ways = Ways(self._options.state_for, namespaces=self._preparation.namespaces)
-        old = self._version_before(process, ghost)
-        return self._trial_ways.of(ghost, old_vsn=old, new_vsn=self._new_vsn(ghost)), old, ghost
-
-
-@final
-class Trial:
-    """Conversions of copies. The new version of each class stands in for the live one, which is not touched."""
-
-    def __init__(self, converting: Converting, preparation: Preparation, options: Options) -> None:
-        assert preparation.prepared is not None
-        self._converting = converting
-        self._options = options
-        self._ghosts = preparation.prepared.ghosts
-        self.names = NewNames(preparation.prepared)
-        shapes = {ghost: shape_of(live) for live, ghost in self._ghosts.items()}
-        self._migrations = Migrations({**preparation.replaced, **self._ghosts}, shapes, as_classes=self._ghosts)
-
-    def ghost_of(self, kind: type) -> type:
-        """Return the new version of the class *kind*; where only bodies change, something that does the same."""
-        return self._ghosts.get(kind) or self.names.class_of(kind)
-
-    def convert(self, process: Process, state: Any) -> Conversion:
-        """Return what *process* would be if *state* were its state. Raises MigrationFailed."""
-        ghost = self.ghost_of(type(process.actor))
-        way, old, converter = self._converting.trial_way(process, ghost)
-        copies = self._migrations.copies if converter is ghost else None
-        extra = self._options.extra_for(ghost)
-        done = changed(process, converter, old, extra, way=way, state=state, copies=copies)
-        settled = done if isinstance(done, Changed) else asyncio.run(done)
-        return finished(process, self._migrations, ghost, settled, way=way, before=state)
-
-
-def check_upgrade(process: Process) -> Any:
-    """Run `check_upgrade` in *process*: False, or anything raised, says no. Raises CheckFailed.
-
-    Returns a coroutine that does so, if the behaviour's own is one.
-    """
-    with _objections(process):
-        answer = process.actor.check_upgrade(process.state)
-    return _awaited(process, answer) if inspect.isawaitable(answer) else _judged(process, answer)
-
-
-async def _awaited(process: Process, answer: Awaitable[Any]) -> None:
-    with _objections(process):
-        settled = await answer
-    _judged(process, settled)
-
-
-def _judged(process: Process, answer: object) -> None:
-    if answer is False:
-        raise CheckFailed(process, answer)
-
-
-@contextlib.contextmanager
-def _objections(process: Process) -> Generator[None]:
-    try:
-        yield
-    except (Exception, ExitProcess, SystemExit) as error:
-        if process.fenced:  # it has been ended meanwhile, and says nothing any more
-            raise
-        raise CheckFailed(process, error) from error
+        started = resting.started()
+        asking = {kind for kind in {type(process.actor) for process in started} if hasattr(kind, "check_upgrade")}
+        if asking:
+            self._run(resting, [process for process in started if type(process.actor) in asking], check_upgrade)

@@ -40,6 +40,7 @@ from otpy.upgrade.program import program_graph
 from otpy.upgrade.rehearsal import rehearse as rehearse_transaction
 from otpy.upgrade.report import Rehearsal
 from otpy.upgrade.transaction import Transaction
+from otpy.upgrade.trial import Trial
 from otpy.upgrade.verbs import UpgradeOptions
 from otpy.upgrade.world import world_of
 
@@ -162,7 +163,7 @@ def _tried(transaction: Transaction) -> Iterator[Refusal]:
 def _asked(transaction: Transaction) -> dict[Process, SupervisorPlan | None]:
     """Return what the supervisors concerned would have for children, by the `init` of their new versions."""
     facts = world_of(transaction.runtime.processes(), concerned=transaction.concerned).by_number()
-    trial = transaction.converting.trial()
+    trial = Trial(transaction)
     found: dict[Process, SupervisorPlan | None] = {}
     for process in processes_of(transaction.concerned, transaction.runtime.processes()):
         if getattr(process.actor, "supervises", False) and process.id in facts:

@@ -28,9 +28,9 @@ from otpy.upgrade.conversion import state_of
 from otpy.upgrade.members import nobody
 from otpy.upgrade.report import Rehearsal, Rehearsed
 from otpy.upgrade.resting import Resting, bring_to_rest
+from otpy.upgrade.trial import Trial
 
 if TYPE_CHECKING:
-    from otpy.upgrade.converting import Trial
     from otpy.upgrade.transaction import Transaction
 
 SAMPLE: Final = 100
@@ -51,7 +51,7 @@ def rehearse(transaction: Transaction, members: Sequence[Process]) -> tuple[Rehe
     groups: dict[type, list[Process]] = {}
     for process in members:
         groups.setdefault(type(process.actor), []).append(process)
-    trial = transaction.converting.trial()
+    trial = Trial(transaction)
     tries: list[_Tries | _Proposals] = [
         (_Proposals if getattr(kind, "supervises", False) else _Tries)(transaction, trial, kind, processes)
         for kind, processes in groups.items()
@@ -145,7 +145,7 @@ class _Tries:
         transaction = self._transaction
         if transaction.options.state in ("reset", "preserve"):
             return 0
-        way, _, _ = transaction.converting.trial_way(self._processes[0], self.trial.ghost_of(self._kind))
+        way = self.trial.part(self._kind, self._processes[0].vsn).way
         automatic = way.kind == "automatic" and bool(transaction.preparation.changed_classes)
         return SAMPLE if way.runs_code or automatic else 0
 
@@ -172,7 +172,7 @@ class _Tries:
         """Convert one copy, and throw the outcome away."""
         with rehearsing(allow=(*HARMLESS, *self._transaction.policy.otpy_effects)) as seen:
             try:
-                self._reports.append(self.trial.convert(process, state).report)
+                self._reports.append(self.trial.convert(process, state, kind=self._kind).report)
             except UpgradeError as error:
                 self.errors.append(error)
         self.effects += map(str, seen.refused)

@@ -55,7 +55,7 @@ def restored(process: Process, snapshot: Snapshot) -> Conversion:
     copied = Copies().copy(snapshot.state).value
     # The same version may have been loaded anew since, with other class objects.
     done = Migration(current_successors(copied)).migrate(copied)
-    return Conversion(process, process.actor, type(process.actor), done.value, True, done.report)
+    return Conversion(process, process.actor, type(process.actor), done.value, process.vsn, True, done.report)
 
 
 def _name(process: Process) -> str:

@@ -42,8 +42,7 @@ def restore_process_state(server: Pid | str, snapshot: Snapshot) -> None:
     """
 
     def restore(process: Process) -> None:
-        conversion = restored(process, snapshot)
-        commit([conversion], lambda _kind, vsn: vsn, Journal())
+        commit([restored(process, snapshot)], Journal())
 
     with explained(()):
         run_on_thread(_at_rest, _living(server), restore, label="restore")

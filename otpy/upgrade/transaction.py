@@ -255,7 +255,7 @@ class Transaction:
             self.converted += conversion.converted
         own = [c for c in self._conversions if not getattr(c.new_class, "supervises", False)][:STATES_NOTED]
         self._note_states([(c.process, self.converting.state_before(c.process), c.state) for c in own])
-        commit(self._conversions, self.converting.vsn_after, self._journal)
+        commit(self._conversions, self._journal)
         migration = self.converting.migrations.here()
         commit_messages(self._resting.members(), self.preparation.replaced, migration, self._journal)
 

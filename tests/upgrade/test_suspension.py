@@ -244,3 +244,26 @@ def test_a_time_given_with_after_begins_anew(module: Make) -> None:
     pid = module("m_idle", idle).Idle.start(otpy.self_pid())
     upgrade.reload_module("m_idle", idle + "\nX = 1\n")
     assert otpy.receive(timeout=20) == ("idle", pid)
+
+
+def test_whose_conversion_fails_while_it_is_killed_leaves_the_set(otp_runtime: object, module: Make) -> None:
+    """It is killed in the middle of its code, which then raises: that it has died is all that counts."""
+    counter = module("m_counter", V1.replace("otpy.GenServer):", 'otpy.GenServer):\n    runs_on = "thread"'))
+    pids = [counter.Counter.start(n) for n in range(2)]
+    dying = V2.replace("otpy.GenServer):", 'otpy.GenServer):\n    runs_on = "thread"').replace(
+        "        match old_vsn:",
+        source("""
+            if state["n"] == 1:
+                ENTERED.set(); GO_ON.wait(20)
+                raise ValueError(state)
+        """).replace("\n", "\n        ")
+        + "match old_vsn:",
+    )
+    dying += "\nimport threading\nENTERED, GO_ON = threading.Event(), threading.Event()\n"
+    upgraded = otpy.spawn(lambda: upgrade.reload_module("m_counter", dying, rehearse=False))
+    eventually(lambda: hasattr(counter, "ENTERED") and counter.ENTERED.is_set())
+    otpy.exit(pids[1], otpy.Kill())
+    counter.GO_ON.set()
+    eventually(lambda: not otpy.is_alive(upgraded))
+    assert not otpy.is_alive(pids[1])
+    assert otpy.call(pids[0], "n") == ("v2", 0)

@@ -14,7 +14,7 @@ Source: RUNTIME.md §4 has the measurements that led to this design; the facts t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, final
 
 from otpy.behaviours.migrations.copier import Copier, Plans
@@ -74,6 +74,10 @@ class Migration:
     def is_empty(self) -> bool:
         """Whether nothing has changed, so that there is nothing to do for any state."""
         return self._nothing
+
+    def are_current(self, states: Sequence[object]) -> bool:
+        """Whether there is nothing to do for any of *states*: one look at all of them, much of it by C code."""
+        return self._nothing or not self._scan.reaches(list(states))
 
     def migrate(self, state: ValueT) -> Migrated[ValueT]:
         """*state* as it shall be, and what was done. If there is nothing to do, it is given back: the same object.

@@ -90,9 +90,6 @@ HEAPTYPE: Final = 1 << 9
 NOT_MADE_BY_CALL: Final = 1 << 7
 """Py_TPFLAGS_DISALLOW_INSTANTIATION: instances come from elsewhere."""
 
-HAVE_GC: Final = 1 << 14
-"""Py_TPFLAGS_HAVE_GC: the garbage collector sees the instances."""
-
 
 def is_kept(cls: type) -> bool:
     """Whether instances of *cls* are the same object in original and copy."""

@@ -100,7 +100,10 @@ class Scan:
                 found = referents(*found)
 
     def _has_old(self, found: Iterable[object], kinds: set[type]) -> bool:
-        return not self._classes.isdisjoint(kinds) or self._has_replaced(found, kinds)
+        classes = self._classes & kinds
+        if classes and any(type(thing) in classes and self.is_old(thing) for thing in found):
+            return True
+        return self._has_replaced(found, kinds)
 
     def _has_replaced(self, found: Iterable[object], kinds: set[type]) -> bool:
         return not self._kinds_of_replaced.isdisjoint(kinds) and not self.ids.isdisjoint(map(id, found))
