@@ -152,7 +152,7 @@ class Transaction:
 
     def _stay_within_limits(self) -> None:
         """Raise PlanRefused where the policy has a limit for what this would do. Going back is always allowed."""
-        if self.options.down_to is None:
+        if not self.options.down_to:
             processes = self.runtime.processes()
             passed = limits_passed(self.preparation, processes, self.policy, history=self.pauses())
             if passed:
