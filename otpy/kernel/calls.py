@@ -137,25 +137,26 @@ def ask(server: Process, request: Any, timeout: float | None, kind: type[Call] =
     runner = me.runner
     assert runner is not None
     call = kind(me, request, server, me)
-    if timeout is not None:
-        deadline = me.deadline = _deadline(me, timeout)
-        if me.timer_at > deadline:
-            me.runtime.timers.arm(me, deadline)
-    me.wait_on = server
-    me.parked = runner.stand()
-    deliver(server, call)
-    if server.exit_reason is not None:
-        call.refuse()
-    if me.fenced:
-        me.parked = None
-    else:
-        runner.park(me)
-    if call.answer is PENDING or me.fenced:
-        try:
+    try:
+        if timeout is not None:
+            deadline = me.deadline = _deadline(me, timeout)
+            if me.timer_at > deadline:
+                me.runtime.timers.arm(me, deadline)
+        me.wait_on = server
+        me.parked = runner.stand()
+        deliver(server, call)
+        if server.exit_reason is not None:
+            call.refuse()
+        if me.fenced:
+            me.parked = None
+        else:
+            runner.park(me)
+        if call.answer is PENDING or me.fenced:
             wait_on(call, me, timeout)
-        except BaseException:
-            call.abandon()
-            raise
+    except BaseException:
+        _waits_no_more(me)
+        call.abandon()
+        raise
     me.deadline = FOREVER
     me.wait_on = None
     answer = call.answer
@@ -178,6 +179,21 @@ def wait_on(call: Call, me: Process, timeout: float | None) -> None:
 
     While an upgrade suspends the server, the time of its callers stands still.
     """
+    try:
+        _wait_on(call, me, timeout)
+    except BaseException:
+        _waits_no_more(me)
+        raise
+
+
+def _waits_no_more(me: Process) -> None:
+    """Leave nothing of a wait that an exception has ended: Ctrl-C comes at any moment, also before the thread parks."""
+    me.parked = None
+    me.deadline = FOREVER
+    me.wait_on = None
+
+
+def _wait_on(call: Call, me: Process, timeout: float | None) -> None:
     runner = me.runner
     assert runner is not None
     until = me.deadline
@@ -192,8 +208,6 @@ def wait_on(call: Call, me: Process, timeout: float | None) -> None:
             suspension = me.runtime.suspension
             if suspension is None or suspension is made_good or timeout is None:
                 call.waiter = None
-                me.deadline = FOREVER
-                me.wait_on = None
                 raise CallTimeout(call.server, timeout, call.request)
             if suspension.stands_still(me, call.server):
                 me.deadline = FOREVER  # it is woken when the suspension ends

@@ -168,6 +168,7 @@ def receive(  # noqa: C901 - one loop, whose branches stand in the order of what
                 continue
             runner.park(me)
     finally:
+        me.parked = None  # it still is something when Ctrl-C comes just before the thread parks
         me.deadline = FOREVER
         if passed:
             box.extendleft(reversed(passed))  # before they leave `held`: at every moment they are in one of the two

@@ -73,7 +73,11 @@ class Timers:
         process.deadline = deadline
         if process.timer_at > deadline:
             process.timer_at = deadline
-            self._put(deadline, process)
+            try:
+                self._put(deadline, process)
+            except BaseException:  # Ctrl-C: who knows whether it is in; a second one does no harm
+                process.timer_at = FOREVER
+                raise
 
     def after(self, seconds: float, fire: Callable[[], None]) -> TimerRef:
         """Call *fire* in *seconds*, on the scheduler; it must not block."""

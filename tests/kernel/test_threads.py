@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ import pytest
 import otpy
 from otpy.errors import BlockingRefused, NotRunning
 from otpy.kernel.here import here
+from otpy.kernel.runtime import Runtime
 from otpy.kernel.table import table
-from tests.support import DEADLINE, Echo, ThreadEcho, down, eventually, get, inside, reason_of
+from otpy.kernel.threads import ThreadRunner
+from tests.support import DEADLINE, Echo, ThreadEcho, down, eventually, get, inside, reason_of, status
 
 MANY = 10_000
 
@@ -247,3 +250,44 @@ def test_a_trapped_parent_thread_hears_of_its_children() -> None:
     assert otpy.flush() == []
     otpy.send(otpy.self_pid(), "end")
     assert get() == "end"
+
+
+# -- Ctrl-C, at moments that no signal can be aimed at
+
+
+def interrupted(*_: object) -> None:
+    """Stand in for what the signal comes in the middle of."""
+    raise KeyboardInterrupt
+
+
+WAITS: dict[str, Callable[[otpy.Pid], object]] = {
+    "call": lambda server: otpy.call(server, 1),
+    "sleep": lambda _server: otpy.sleep(100),
+    "receive": lambda _server: otpy.receive(),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
+@pytest.mark.usefixtures("otp_runtime")
+def test_ctrl_c_just_before_a_thread_waits_leaves_nothing_of_the_wait(
+    monkeypatch: pytest.MonkeyPatch, wait: Callable[[otpy.Pid], object]
+) -> None:
+    """Else the thread could not wait any more: a runtime that ends would kill its servers without a word."""
+    server = Echo.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(ThreadRunner, "park", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            wait(server)
+    assert status(otpy.self_pid()) == "running"
+    assert otpy.call(server, 2) == 2
+
+
+def test_ctrl_c_before_a_timer_is_set_leaves_the_next_to_set_its_own(
+    monkeypatch: pytest.MonkeyPatch, otp_runtime: Runtime
+) -> None:
+    """A process sets no timer where it has an earlier one, so it must not count on one that never was."""
+    with monkeypatch.context() as patch:
+        patch.setattr(otp_runtime.timers, "_put", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            otpy.sleep(0.001)
+    otpy.sleep(0.001)
