@@ -21,6 +21,7 @@ from otpy.kernel import ets_patterns, signals
 from otpy.kernel.ets_reading import Kind, Reader, Snapshot
 from otpy.kernel.ets_rows import Draft, Index, Remake, Row, Store
 from otpy.kernel.here import current
+from otpy.kernel.messages import SIGNALS
 from otpy.kernel.pid import Pid, next_number
 from otpy.kernel.plane import plane
 from otpy.kernel.process import Process, deliver
@@ -37,6 +38,9 @@ class Transfer(msgspec.Struct, frozen=True):
     table: Table
     from_pid: Pid
     data: Any
+
+
+SIGNALS.add(Transfer)
 
 
 class TableInfo(msgspec.Struct, frozen=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from otpy.kernel.pid import Pid, Ref
@@ -28,6 +30,9 @@ class Timeout(msgspec.Struct, frozen=True):
 
 
 TIMEOUT = Timeout()
+
+SIGNALS: Final[set[type]] = {Down, Exit}
+"""The types of messages that tell of what has happened: the end of a process, a table that changed hands."""
 
 
 class StopServer(msgspec.Struct, frozen=True):

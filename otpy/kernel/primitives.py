@@ -356,8 +356,12 @@ def send_after(dest: Dest, msg: Any, seconds: float) -> TimerRef:
     """Send *msg* to *dest* in *seconds*; a name is looked up then, and a missing one swallows the message."""
     if not isinstance(dest, (Process, str)) and not hasattr(dest, "whereis"):
         resolve(dest)
-    made = current().runtime
-    return made.timers.after(seconds, Sending(made, dest, msg))
+    me = current()
+    made = me.runtime
+    timer = made.timers.after(seconds, Sending(made, dest, msg))
+    if made.suspension is not None:
+        made.suspension.has_set(me, timer)
+    return timer
 
 
 @final

@@ -378,6 +378,8 @@ def spawn_process(
         signals.link(starter, process)
     if before is not None:
         before(process)
+    if made.suspension is not None:
+        made.suspension.lets_in(process)
     made.launch(process)
     return process
 

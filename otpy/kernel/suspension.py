@@ -17,6 +17,7 @@ Invariants:
 - Who starts a process enters it into the table and then looks for a suspension; a suspension makes itself known and
   then looks into the table. So whoever is started meanwhile is seen by one of the two.
 - A suspension that ends, whatever the reason, lets everybody go.
+- What jobs send to members comes when the suspension ends, or never (`take_back_jobs`); see keeping_back.py.
 
 Source: RUNTIME.md §6 (measurements); OTP sys:suspend/1 and release_handler.
 """
@@ -36,12 +37,14 @@ from otpy.errors import CallTimeout, ServerExited, SuspendTimeout
 from otpy.kernel.calls import PENDING, Failed, pause, wait_for_answer
 from otpy.kernel.clock import FOREVER
 from otpy.kernel.here import here, waiting
+from otpy.kernel.keeping_back import KeptBack
 from otpy.kernel.process import RUNNING, Gate, Process
 
 if TYPE_CHECKING:
     from otpy.kernel.calls import Call
     from otpy.kernel.runner import Runner
     from otpy.kernel.runtime import Runtime
+    from otpy.kernel.timers import TimerRef
 
 Job: TypeAlias = Callable[[Process], Any]
 Report: TypeAlias = Callable[[Process, Any], None]
@@ -79,6 +82,8 @@ class Suspension:
         self._jobs: dict[Process, _Jobs] = {}  # that have not begun
         self._running: dict[Process, _Jobs] = {}
         self._let_in: set[Process] = set()  # started by a job, for the upgrade: they run as they like
+        self._timers: list[TimerRef] = []  # set by these, and by jobs
+        self._kept = KeptBack(self._is_insider)
 
     # -- for the coordinator
 
@@ -165,6 +170,15 @@ class Suspension:
         if me is not None and not me.fenced:
             wait_for_answer(done, None)
 
+    def take_back_jobs(self) -> None:
+        """End whom jobs have started and who still lives, and forget what they all have sent to members."""
+        for process in tuple(self._let_in):
+            if process.exit_reason is None:
+                self.runtime.kill(process)
+        for timer in self._timers:
+            self.runtime.timers.cancel(timer)
+        self._kept.forget()
+
     def hold_here(self, process: Process) -> None:
         """Count *process*, which runs now and works for an upgrade, as held: the time of its callers stands still."""
         self.members[process] = process.gate
@@ -179,19 +193,31 @@ class Suspension:
     def newborn(self, process: Process) -> None:
         """Take in a process that is about to be launched, if it is of an affected behaviour.
 
-        Called by who starts it, when it is in the table and claimed (`bar` is RUNNING). What a job starts is part of
-        the upgrade, and free.
+        Called by who starts it, when it is in the table and claimed (`bar` is RUNNING). What is part of the upgrade is
+        free.
         """
-        if self.ended != FOREVER or not self.concerns(type(process.actor)):
-            return
-        starter = process.starter
-        if starter in self._running or starter in self._let_in:
-            self._let_in.add(process)
+        if self.ended != FOREVER or self.lets_in(process) or not self.concerns(type(process.actor)):
             return
         self.members[process] = None
         process.gate = self
         if self.ended != FOREVER:  # it has ended meanwhile, perhaps without having seen this one
             process.gate = None
+
+    def lets_in(self, process: Process) -> bool:
+        """Whether *process*, about to be launched, is part of the upgrade: a job starts it, or whom one has started."""
+        is_part = self.ended == FOREVER and self._is_insider(process.starter)
+        if is_part:
+            self._let_in.add(process)
+        return is_part
+
+    def has_set(self, process: Process, timer: TimerRef) -> None:
+        """Take down that *process* has set *timer*, if that is part of the upgrade."""
+        if self.ended == FOREVER and self._is_insider(process):
+            self._timers.append(timer)
+
+    def _is_insider(self, process: Process | None) -> bool:
+        """Whether *process* runs a job now, or has been started by one."""
+        return process in self._running or process in self._let_in
 
     # -- while it lasts
 
@@ -242,6 +268,7 @@ class Suspension:
 
     def _start_jobs(self, processes: Sequence[Process], jobs: _Jobs) -> None:
         waiting = self._jobs
+        self._kept.guard(self.members)
         for process in processes:
             waiting[process] = jobs
             if process.exit_reason is not None:  # looked at last: who dies from now on is told to `buried`
@@ -332,6 +359,7 @@ class Suspension:
     def _release(self, done: Call) -> None:
         self.ended = self.runtime.clock.now()
         self._draining = False
+        self._kept.end()
         for process in list(self.members):
             gate = process.gate = self.members[process]
             if process.bar is self:
@@ -346,7 +374,7 @@ class Suspension:
         for caller in self._thaw:
             caller.executor.submit(caller)
         self._forget_jobs()
-        for nobodys in (self._thaw, self._active, self._let_in):
+        for nobodys in (self._thaw, self._active, self._let_in, self._timers):
             nobodys.clear()
         done.put(None)
 

@@ -14,7 +14,7 @@ STEPS: Final = (
     "install",
     "convert",
     "commit",
-    "children",
     "check",
+    "children",
 )
 """The steps that can fail, in their order; `force_rollback_at` takes any of them. Then everybody goes on: "resume"."""

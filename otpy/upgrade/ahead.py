@@ -121,6 +121,7 @@ class Ahead:
             converting.check(resting)
         except BaseException:
             journal.undo()
+            resting.take_back_jobs()
             raise
         finally:
             resting.resume()

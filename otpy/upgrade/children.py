@@ -22,7 +22,6 @@ Source: OTP supervisor.erl, code_change/3 (which starts and ends nobody); UPGRAD
 from __future__ import annotations
 
 import errno
-from collections import deque
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from typing import Any, final
 
@@ -51,7 +50,7 @@ from otpy.errors import (
 from otpy.kernel.calls import Call, wait_for_answer
 from otpy.kernel.ets import Table
 from otpy.kernel.here import waiting
-from otpy.kernel.process import Process
+from otpy.kernel.process import SINK, Process
 from otpy.kernel.reasons import Crash, Shutdown
 from otpy.kernel.rehearsal import Rehearsal, rehearsing
 from otpy.kernel.suspension import Suspension
@@ -235,9 +234,8 @@ class Succession:
             return
         me = waiting() if can_wait() else self.supervisor.runtime.system  # who has been ended does this all the same
         rest = self._rest = Call(me, _Finish(tuple(self._late)), self.supervisor, me)
-        box: Any = self.supervisor.mailbox
-        box = self.supervisor.open_mailbox() if box is None else box
-        if isinstance(box, deque):
+        box: Any = self.supervisor.open_mailbox()
+        if box is not SINK:
             box.appendleft(rest)
         if self.supervisor.exit_reason is not None:
             rest.refuse()

@@ -41,6 +41,11 @@ class Resting:
         """Whether *process* is one of them."""
         return self.suspension is not None and self.suspension.holds(process)
 
+    def take_back_jobs(self) -> None:
+        """Forget what `run` has led to outside the processes themselves."""
+        if self.suspension is not None:
+            self.suspension.take_back_jobs()
+
     def resume(self) -> None:
         """Let everybody go on."""
         if self.suspension is not None:

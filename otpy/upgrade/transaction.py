@@ -138,10 +138,10 @@ class Transaction:
                 self._conversions = self.converting.convert(self._resting)
             with step("commit"):
                 self._commit()
-            with step("children"):
-                self._start_children()
             with step("check"):
                 self.converting.check(self._resting)
+            with step("children"):
+                self._start_children()
         except BaseException as error:
             self._undo(error)
             raise
@@ -307,7 +307,8 @@ class Transaction:
     def _undo(self, cause: BaseException) -> None:
         """Walk back, and let everybody go on, whatever happens on the way."""
         come_back = partial(in_any_case, self.runtime, self._ahead.come_back)
-        for take_back in (self._journal.undo, self._resume, come_back, self.preparation.discard):
+        forget_jobs, discard = self._resting.take_back_jobs, self.preparation.discard
+        for take_back in (self._journal.undo, forget_jobs, self._resume, come_back, discard):
             try:
                 take_back()
             except BaseException as error:  # the rest has to be done; and *cause* is to be said first

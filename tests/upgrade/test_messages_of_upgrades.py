@@ -1,0 +1,177 @@
+"""What code that runs for an upgrade sends to those who are held: it comes when the upgrade stands, or never."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import otpy
+from otpy import upgrade
+from otpy.errors import ForcedRollback
+from otpy.upgrade import STEPS
+from tests.support import eventually, inside
+from tests.upgrade.conftest import Make
+from tests.upgrade.sources import source
+
+TREE = source("""
+    import otpy
+
+    class Child(otpy.GenServer):
+        def init(self, arg):
+            return otpy.Ok([])
+
+        def handle_call(self, request, from_, state):
+            return otpy.Reply(list(state), state)
+
+        def handle_cast(self, request, state):
+            return otpy.NoReply([*state, request])
+
+        handle_info = handle_cast
+
+    class Top(otpy.Supervisor):
+        def init(self, arg):
+            return otpy.SupFlags(intensity=100), [Child.child_spec(name, id=name, name=name) for name in ("a",)]
+""")
+ADDED = TREE.replace("return otpy.Ok([])", "HERE").replace('("a",)', '("a", "new")')
+CASTS = "[otpy.cast('a', n) for n in range(3)]"
+
+
+def added(init: str, *, then: str = "otpy.Ok([])") -> str:
+    """Return the version of TREE with another child, whose `init` does something first."""
+    return ADDED.replace("HERE", f"return arg == 'new' and {init} and {then} or otpy.Ok([])")
+
+
+CONTINUED = """
+    def handle_continue(self, arg, state):
+        otpy.cast("a", "later")
+        return otpy.NoReply(state)
+
+class Top"""
+
+
+@inside
+def test_added_child_casts_to_a_sibling_when_the_upgrade_stands(module: Make) -> None:
+    """In order, and before what it sends later."""
+    module("m_tree", TREE).Top.start()
+    old = otpy.whereis("a")
+    text = added(CASTS, then="otpy.Ok([], then=otpy.Continue(1))")
+    upgrade.reload_module("m_tree", text.replace("\nclass Top", CONTINUED))
+    eventually(lambda: otpy.call("a", "seen") == [0, 1, 2, "later"])
+    assert otpy.whereis("a") is old
+
+
+@inside
+def test_added_child_that_is_taken_back_has_sent_nothing(module: Make) -> None:
+    """Neither a cast nor a message, to whom it had said them while the upgrade could still fail."""
+    module("m_tree", TREE).Top.start()
+    text = added("(otpy.cast('a', 1), otpy.send('a', 2), otpy.send(otpy.whereis('a'), 3))")
+    with pytest.raises(ForcedRollback):
+        upgrade.reload_module("m_tree", text, force_rollback_at="children")
+    assert otpy.call("a", "seen") == []
+    assert otpy.whereis("new") is None
+
+
+@inside
+def test_added_child_whose_successor_fails_has_sent_nothing(module: Make) -> None:
+    """The upgrade fails after it has started."""
+    module("m_tree", TREE).Top.start()
+    text = added(CASTS).replace('"new")', '"new", "bad")').replace("return arg", "return arg == 'bad' and 1 / 0 or arg")
+    with pytest.raises(otpy.MigrationFailed):
+        upgrade.reload_module("m_tree", text)
+    assert otpy.call("a", "seen") == []
+
+
+HELPER = """
+def helper():
+    otpy.register("helper", otpy.self_pid())
+    otpy.cast("a", "from a helper")
+    otpy.send("main", "helped")
+    otpy.receive()
+"""
+
+
+@inside
+def test_what_an_added_child_has_started_goes_with_it(module: Make) -> None:
+    """Also what is linked to nobody, with its name; and what that has sent."""
+    otpy.register("main", otpy.self_pid())
+    module("m_tree", TREE).Top.start()
+    text = added("(otpy.spawn(helper), otpy.sleep(0.01))") + HELPER
+    with pytest.raises(ForcedRollback):
+        upgrade.reload_module("m_tree", text, force_rollback_at="children")
+    assert otpy.receive(timeout=10) == "helped"
+    assert otpy.whereis("helper") is None
+    assert otpy.call("a", "seen") == []
+
+
+@inside
+def test_timer_that_an_added_child_has_set_goes_with_it(module: Make) -> None:
+    """A timer outlives who has set it; but there was nobody to set it."""
+    module("m_tree", TREE).Top.start()
+    with pytest.raises(ForcedRollback):
+        upgrade.reload_module("m_tree", added("[otpy.send_after('a', 1, 0.2)]"), force_rollback_at="children")
+    otpy.send_after("a", "mine", 0.3)
+    eventually(lambda: otpy.call("a", "seen") != [])
+    assert otpy.call("a", "seen") == ["mine"]
+
+
+@inside
+def test_end_of_a_process_is_told_although_the_upgrade_goes_back(module: Make) -> None:
+    """What has died is dead: its supervisor has to know, and acts when it goes on."""
+    module("m_tree", TREE).Top.start()
+    victim: Any = otpy.whereis("a")
+    text = added("[otpy.exit(otpy.whereis('a'), otpy.Kill())]")
+    with pytest.raises(ForcedRollback):
+        upgrade.reload_module("m_tree", text, force_rollback_at="children")
+    eventually(lambda: otpy.whereis("a") not in {None, victim})
+    assert otpy.call("a", "seen") == []
+
+
+SENDING = """
+    def code_change(self, old_vsn, state, extra):
+        otpy.cast("a", "changed")
+        otpy.cast("b", "changed")
+        return otpy.Ok(state)
+
+class Top"""
+
+
+@pytest.mark.parametrize("step", [None, *STEPS[STEPS.index("convert") :]])
+def test_what_a_code_change_sends_comes_when_the_upgrade_stands(
+    otp_runtime: object, module: Make, step: str | None
+) -> None:
+    """A rehearsal refuses it; who goes without one may send, and nobody hears of it if it was in vain."""
+
+    def main() -> None:
+        module("m_tree", TREE.replace('("a",)', '("a", "b")')).Top.start()
+        text = TREE.replace('("a",)', '("a", "b")').replace("\nclass Top", SENDING)
+        if step is None:
+            upgrade.reload_module("m_tree", text, rehearse=False)
+        else:
+            with pytest.raises(ForcedRollback):
+                upgrade.reload_module("m_tree", text, rehearse=False, force_rollback_at=step)
+        otpy.cast("a", "afterwards")
+        expected = ["changed", "changed", "afterwards"] if step is None else ["afterwards"]
+        assert otpy.call("a", "seen") == expected
+        assert otpy.call("b", "seen") == expected[:-1]
+
+    otpy.run(main)
+
+
+@inside
+def test_messages_of_others_come_in_their_order_meanwhile(module: Make) -> None:
+    """Only what the upgrade itself sends is kept back."""
+    module("m_tree", TREE).Top.start()
+    otpy.cast("a", "before")
+
+    def tell(step: str) -> None:
+        otpy.cast("a", step)
+
+    detach = otpy.events.attach("upgrade.step", tell)
+    try:
+        upgrade.reload_module("m_tree", added(CASTS))
+    finally:
+        detach()
+    seen = otpy.call("a", "seen")
+    assert [each for each in seen if isinstance(each, int)] == [0, 1, 2]
+    assert [each for each in seen if isinstance(each, str)] == ["before", *STEPS, "resume"]
