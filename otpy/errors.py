@@ -549,12 +549,20 @@ class IncompatibleUpgrade(UpgradeError):
 
 
 class ReloadTimeout(UpgradeError, TimeoutError):
-    """The upgrade as a whole took longer than *timeout* seconds; *step* is where it stood."""
+    """The upgrade as a whole took longer than *timeout* seconds; *step* is where it stood.
 
-    def __init__(self, timeout: float, step: str) -> None:
-        super().__init__(f"the upgrade took longer than {timeout} s, it was at step {step!r}; give timeout= more")
+    *frame* says where code stood that was given up ("file:line in function"), if it was in some; *goes_on*, that it
+    could not be interrupted there.
+    """
+
+    def __init__(self, timeout: float, step: str, frame: str = "", *, goes_on: bool = False) -> None:
+        where = f"{step!r}, at {frame}" if frame else f"{step!r}"
+        left = ", where it cannot be interrupted: its thread goes on until it ends by itself" if goes_on else ""
+        super().__init__(f"the upgrade took longer than {timeout} s, it was at step {where}{left}; give timeout= more")
         self.timeout = timeout
         self.step = step
+        self.frame = frame
+        self.goes_on = goes_on
 
 
 class ForcedRollback(UpgradeError):

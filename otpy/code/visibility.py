@@ -9,7 +9,7 @@ forgotten again.
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from threading import get_ident
@@ -75,14 +75,14 @@ def visible(scratch: ModuleType, live: ModuleType | None) -> Generator[ModuleTyp
     """
     name = scratch.__name__
     shown_as = scratch if live is None else View(scratch, live)
+    mine = _shown.setdefault(get_ident(), [])
     sys.modules[name] = shown_as
     parent, _, child = name.rpartition(".")
     package = sys.modules.get(parent)
     if package is not None and (live is None or getattr(package, child, None) is live):
         setattr(package, child, shown_as)
-    try:
-        yield shown_as
-    finally:
+
+    def hide() -> None:
         if live is None:
             sys.modules.pop(name, None)
             _detach(scratch, name)
@@ -90,6 +90,26 @@ def visible(scratch: ModuleType, live: ModuleType | None) -> Generator[ModuleTyp
             sys.modules[name] = live
             if package is not None and getattr(package, child, None) is shown_as:
                 setattr(package, child, live)
+
+    mine.append(hide)
+    try:
+        yield shown_as
+    finally:
+        if mine:  # else it was withdrawn
+            mine.pop()()
+        if not mine:
+            _shown.pop(get_ident(), None)
+
+
+_shown: dict[int, list[Callable[[], None]]] = {}
+"""For each thread, how to hide what is visible to it, the outermost first."""
+
+
+def withdraw(thread: int) -> None:
+    """Hide all that is visible to *thread*, which has been given up: nobody knows whether it will do so itself."""
+    mine = _shown.pop(thread, [])
+    while mine:
+        mine.pop()()
 
 
 @contextmanager

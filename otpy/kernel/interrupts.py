@@ -7,18 +7,18 @@ else. Two things keep it from that:
 
 - *Where.* It is raised in a frame of the user's only, at the end of a round of a loop, at the begin of a function or
   of a line, and only if nothing but frames of the user's stands between that one and the loop of the behaviour
-  (`_runs_alone`): what then happens is what happens when a callback raises.
+  (`_runs_alone`): what then happens is what happens when a callback raises. Code that is only tried (`_TRIALS`) may be
+  called by whatever of otpy tries it: that throws the outcome away when it raises.
 - *When.* With Python 3.11 the monitor sets an exception for the thread (PyThreadState_SetAsyncExc). It does so in a few
   instructions that nobody can come between, since the interpreter is given away only at calls, jumps back and begins
   of functions; the last of them sees that the thread stands at such an instruction, in the frame that was looked at, in
   a slice of the dead. The thread raises what it finds there before it does anything else. (At a jump back Python looks
   for the handlers of where it jumps to, not from: where these are others, it is left alone.) From 3.12 on finalizers
   may run at such an instruction, and from 3.13 on an exception is raised only at the next one. There the lines of the
-  code are instrumented (sys.monitoring), and the thread itself looks where it is, at the next line that it comes to,
-  and raises.
+  code and its jumps are instrumented (sys.monitoring), and the thread itself looks where it is, at the next of them
+  that it comes to, and raises.
 
-A thread that waits inside the system, or in an extension, is not reached, and is asked again later; from 3.12 on,
-neither is a loop that stands on one line as a whole.
+A thread that waits inside the system, or in an extension, is not reached, and is asked again later.
 
 Source: CPython ceval_gil.c, _Py_HandlePending; PEP 669.
 """
@@ -42,13 +42,18 @@ if TYPE_CHECKING:
     from otpy.kernel.runner import Runner
 
 _HOMES: Final = (str(Path(__file__).parents[1]), str(Path(pykka.__file__).parent))
+_NOT_THERE: Final = (*_HOMES, "<frozen importlib")
+"""Files whose code is never ended: otpy's own, and that which holds the locks of imports."""
+
+_TRIALS: Final = frozenset({"Attempt._run"})
+"""The functions that run code whose outcome is thrown away if it raises, through whatever else of otpy."""
 
 _LOOPS: Final = frozenset(
     {
         "Worker._run", "Worker._loop", "Worker.turn", "OwnThread._run", "Pool._run", "Suspension.admit",
         "Runner.slice", "Runner._begin", "Runner._go_on", "handle", "carry_out", "_boot", "_end", "GenServer._init",
         "FunctionProcess.run", "spawn_process.<locals>.<lambda>", "start.<locals>.<lambda>", "_handle",
-        "Actor._process_message", "Actor._answer", "Actor._handle_receive", "Actor._process_boot",
+        "Actor._process_message", "Actor._answer", "Actor._handle_receive", "Actor._process_boot", *_TRIALS,
     }
 )  # fmt: skip
 """The functions that run the callbacks of a process, and take whatever these raise as its end."""
@@ -67,16 +72,23 @@ def interrupt(runner: Runner, process: Process) -> bool:
 
 def _runs_alone(frame: FrameType) -> bool:
     """Whether *frame* and its callers are the user's, down to the loop that calls a process's callbacks."""
-    if frame.f_code.co_filename.startswith(_HOMES):
+    if frame.f_code.co_filename.startswith(_NOT_THERE):
         return False
     caller = frame.f_back
     while caller is not None and not caller.f_code.co_filename.startswith(_HOMES):
         caller = caller.f_back
     if caller is None:
         return False
+    caller = _trial(caller) or caller
     while caller is not None and caller.f_code.co_qualname in _LOOPS:
         caller = caller.f_back
     return caller is None or (caller.f_code.co_qualname in _THREAD and caller.f_globals.get("__name__") == "threading")
+
+
+def _trial(frame: FrameType | None) -> FrameType | None:
+    while frame is not None and frame.f_code.co_qualname not in _TRIALS:
+        frame = frame.f_back
+    return frame
 
 
 _RESTS: Final = frozenset(
@@ -151,7 +163,7 @@ def _strike_from_within(runner: Runner, process: Process, frame: FrameType) -> b
         caller = caller.f_back
     _armed[process] = tuple(codes)
     for code in codes:
-        monitoring.set_local_events(tool, code, monitoring.events.LINE)
+        monitoring.set_local_events(tool, code, monitoring.events.LINE | monitoring.events.JUMP)
     return True
 
 
@@ -164,16 +176,33 @@ def _tool(monitoring: Any) -> int | None:
         if monitoring.get_tool(tool) is None:
             monitoring.use_tool_id(tool, "otpy")
             monitoring.register_callback(tool, monitoring.events.LINE, _look)
+            monitoring.register_callback(tool, monitoring.events.JUMP, _look_at_jump)
             return tool
     return None
 
 
-def _look(code: CodeType, _line: int) -> None:
-    """Raise Unwound in who is to be ended. Called by each thread that runs *code*, at each of its lines."""
-    process = here.process
-    if process is not None and code in _armed.get(process, ()) and _runs_alone(sys._getframe(1)):  # noqa: SLF001 - see above
+def _look(_code: CodeType, _line: int) -> None:
+    """Raise Unwound in who is to be ended. Called by each thread that runs an armed code, at each of its lines."""
+    process = _meant(sys._getframe(1))  # noqa: SLF001 - see above
+    if process is not None:
         _disarm(process)
         raise Unwound
+
+
+def _look_at_jump(code: CodeType, place: int, target: int) -> None:
+    """The same, at each jump: a loop may stand on one line. Python looks for the handlers of where it jumps to."""
+    process = _meant(sys._getframe(1))  # noqa: SLF001 - see above
+    if process is not None and _handler(code, place) == _handler(code, target):
+        _disarm(process)
+        raise Unwound
+
+
+def _meant(frame: FrameType) -> Process | None:
+    """Return the process that is to be ended and runs *frame*, if that can be done there."""
+    running = here.process
+    process: Process | None = getattr(running, "acts_for", running)  # a rehearsal has a stand-in for who runs it
+    armed = process is not None and frame.f_code in _armed.get(process, ())
+    return process if armed and _runs_alone(frame) else None
 
 
 def _disarm(process: Process) -> None:

@@ -19,6 +19,7 @@ from otpy.analysis.pauses import PauseRecord
 from otpy.errors import ServerExited, SuspendTimeout, UpgradeError, UpgradeInProgress
 from otpy.kernel import events
 from otpy.kernel.here import waiting
+from otpy.kernel.primitives import sleep
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime, run_on_thread, spawn_process
 from otpy.safety.policy import Policy
@@ -81,11 +82,20 @@ class Engine:
     def _run(
         self, runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process, tried: Tried
     ) -> UpgradeReport:
+        """Try, and again where somebody did not come to rest, as often as the options say.
+
+        In between, everybody goes on for as long as they were kept waiting; and all of it has the one `timeout`.
+        """
+        until, pause = runtime.clock.now() + options.timeout, options.suspend_timeout
         with self.alone():
             for _ in range(options.retries):
-                with contextlib.suppress(SuspendTimeout):
-                    return self._once(runtime, sources, options, asked_by, tried)
-            return self._once(runtime, sources, options, asked_by, tried)
+                try:
+                    return self._once(runtime, sources, options, asked_by, tried, until=until)
+                except SuspendTimeout:
+                    if runtime.clock.now() + pause >= until:
+                        raise
+                sleep(pause)
+            return self._once(runtime, sources, options, asked_by, tried, until=until)
 
     def _carried_out(
         self, runtime: Runtime, job: Callable[[Tried], UpgradeReport | None], modules: Iterable[str]
@@ -128,10 +138,19 @@ class Engine:
             self._busy.release()
 
     def _once(
-        self, runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process, tried: Tried
+        self,
+        runtime: Runtime,
+        sources: Mapping[str, str],
+        options: Options,
+        asked_by: Process,
+        tried: Tried,
+        *,
+        until: float | None = None,
     ) -> UpgradeReport:
-        """Try once, record it, and note the report in *tried*."""
-        transaction = Transaction(runtime, sources, options, asked_by=asked_by, policy=self.policy, pauses=self.pauses)
+        """Try once, record it, and note the report in *tried*. *until*: the end of its time; None: as options say."""
+        transaction = Transaction(
+            runtime, sources, options, asked_by=asked_by, policy=self.policy, pauses=self.pauses, until=until
+        )
         recording = Recording(self.recorder, transaction.preparation, asked_by=repr(asked_by))
         transaction.listen(recording.begin, recording.heard, recording.states)
         events.emit("upgrade.start", modules=tuple(sources))

@@ -20,8 +20,6 @@ from otpy.planning.instructions import Instructions
 from otpy.planning.options import PlanOptions
 from otpy.planning.plan import Plan, PlanFacts, SupervisorPlan
 from otpy.planning.planner import Texts, make_plan, module_plan
-from otpy.safety.limits import Limit, check_plan
-from otpy.safety.policy import Policy
 from otpy.store.values import Record
 from otpy.upgrade.members import concerns
 from otpy.upgrade.options import Options
@@ -97,15 +95,6 @@ def plan_for(
         instructions=instructions,
         created_at=created_at,
     )
-
-
-def limits_passed(
-    preparation: Preparation, processes: Iterable[Process], policy: Policy, *, history: Iterable[PauseRecord] = ()
-) -> tuple[Limit, ...]:
-    """Return which limits of *policy* the upgrade of *preparation*, which has been loaded, would pass."""
-    if not policy.has_limits:  # what it would do need not be known: that takes the graph of the whole program
-        return ()
-    return check_plan(plan_for(preparation, processes, history=history), policy)
 
 
 def pauses_in(records: Iterable[Record]) -> Iterator[PauseRecord]:

@@ -69,7 +69,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     force_rollback_at: str | None = None
     identity: bool = False
     retries: int = 0
-    """How often to try again after a SuspendTimeout."""
+    """How often to try again after a SuspendTimeout, if there is time; in between, all go on for `suspend_timeout`."""
     group_size: int = 1
     """Rolling: how many processes are suspended together, at least."""
     canaries: int = 1

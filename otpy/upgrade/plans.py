@@ -148,7 +148,7 @@ def _tried(transaction: Transaction) -> Iterator[Refusal]:
         yield from (Refusal(_POLICY, str(finding)) for finding in error.findings)
         return
     try:
-        preparation.load(transaction.policy)
+        preparation.load(transaction.policy, transaction.steps)
         transaction.concerned = preparation.concerned()
         members = processes_of(transaction.concerned, transaction.runtime.processes())
         if members and transaction.options.rehearse:

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import sys
 from collections.abc import Generator, Iterator, Mapping
+from functools import partial
 from typing import Any, final
 
 from otpy.behaviours.migrations import with_renames
@@ -19,14 +20,16 @@ from otpy.code.loader import prepare_all
 from otpy.code.prepared import Prepared
 from otpy.code.verdicts import HARMLESS, DefinitionChange, verdicts
 from otpy.code.version import Version, read_version
-from otpy.errors import EffectRefused, IncompatibleUpgrade, UnsafeCode
+from otpy.errors import CallTimeout, EffectRefused, IncompatibleUpgrade, ReloadTimeout, UnsafeCode
 from otpy.kernel.rehearsal import rehearsing
 from otpy.safety.checks import check_sources
 from otpy.safety.effects import KINDS, watched
 from otpy.safety.policy import Policy
+from otpy.upgrade.attempts import Attempt
 from otpy.upgrade.members import Concerned, concerns, nobody
 from otpy.upgrade.options import Options
 from otpy.upgrade.reaching import reaches_conversions
+from otpy.upgrade.steps import Steps
 
 
 @final
@@ -62,23 +65,36 @@ class Preparation:
         for name, version in self.new.items():
             yield from (c for c in verdicts(self.running[name], version) if c.verdict != "unchanged")
 
-    def load(self, policy: Policy) -> None:
+    def load(self, policy: Policy, steps: Steps) -> None:
         """Run what changed beside the live modules: most of what can go wrong shows while all still runs.
 
-        Raises LoadFailed, MissingDependency and IncompatibleUpgrade.
+        It is given up when the time of *steps* is over: what a module does when it is imported may never end.
+        Raises LoadFailed, MissingDependency, IncompatibleUpgrade and ReloadTimeout.
         """
         moved = {change.module for change in self.changes if change.verdict not in HARMLESS}
         self.dependents = dependents_of(moved) if moved else ()
-        sources = {name: version.source for name, version in self.new.items()}
-        with self._guarded(policy):
-            self.prepared = prepare_all(
-                sources,
-                dependents=[name for name in self.dependents if name not in sources],
-                in_place=self.options.strategy == "atomic",
-            )
+        attempt = Attempt(partial(self._prepare, policy), label="load", late=Prepared.discard)
+        try:
+            self.prepared = attempt.outcome(steps.seconds_left())
+        except CallTimeout:
+            given_up, seconds = attempt.give_up(), self.options.timeout
+            raise ReloadTimeout(seconds, "load", given_up.where, goes_on=not given_up.has_ended) from None
         self.changes = tuple(c for c in self.prepared.changes if c.verdict != "unchanged")
         self.warnings += self.prepared.warnings
         self._refuse()
+
+    def _prepare(self, policy: Policy) -> Prepared:
+        sources = {name: version.source for name, version in self.new.items()}
+        dependents = [name for name in self.dependents if name not in sources]
+        in_place, prepared = self.options.strategy == "atomic", None
+        try:
+            with self._guarded(policy):
+                prepared = prepare_all(sources, dependents=dependents, in_place=in_place)
+        except BaseException:
+            if prepared is not None:
+                prepared.discard()
+            raise
+        return prepared
 
     @contextlib.contextmanager
     def _guarded(self, policy: Policy) -> Generator[None]:

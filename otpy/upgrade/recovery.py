@@ -125,7 +125,15 @@ _ADVICE: Final[dict[type[UpgradeError], Advice]] = {
         ),
         again=True,
     ),
-    ReloadTimeout: Advice("runtime", "retry", ("Give timeout= more.",), again=True),
+    ReloadTimeout: Advice(
+        "runtime",
+        "retry",
+        (
+            "Give timeout= more.",
+            "If it was in code of yours: what runs at import, in code_change and in init has to end by itself.",
+        ),
+        again=True,
+    ),
     UpgradeInProgress: Advice("runtime", "wait", ("Try again when the other upgrade has ended.",), again=True),
     UpgradeFromWithin: Advice(
         "runtime", "fix_source", ("Ask for the upgrade from a process or thread that it does not suspend.",)

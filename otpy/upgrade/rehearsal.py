@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
 
 from otpy.behaviours.migrations import Copies, Report
 from otpy.errors import CallTimeout, MigrationFailed, RehearsalFailed, SuspendTimeout, UpgradeError
-from otpy.kernel.calls import Call, Failed, pause, wait_for_answer
-from otpy.kernel.here import waiting
 from otpy.kernel.process import Process
 from otpy.kernel.rehearsal import rehearsing
-from otpy.kernel.runtime import spawn_process
+from otpy.upgrade.attempts import Attempt
 from otpy.upgrade.children import leaving, proposal
 from otpy.upgrade.conversion import state_of
 from otpy.upgrade.members import nobody
@@ -68,32 +67,30 @@ def rehearse(transaction: Transaction, members: Sequence[Process]) -> tuple[Rehe
 
 
 def within(transaction: Transaction, tries: _Tries | _Proposals) -> Rehearsed:
-    """Run *tries* in a process of its own, which is ended when nothing comes of it for too long.
+    """Run *tries* for as long as something comes of it.
 
     Raises RehearsalFailed, and ReloadTimeout when the time for the whole is over.
     """
-    me, seconds, steps = waiting(), transaction.options.code_change_timeout, transaction.steps
-    answer = pause(me)
-    process = spawn_process(_answer, tries, answer, starter=me, label="rehearsal", runs_on="thread")
+    seconds, steps = transaction.options.code_change_timeout, transaction.steps
+    attempt = Attempt(partial(_run, tries), label="rehearsal", late=_forget)
     before = -1
     while before != tries.progress and steps.seconds_left() > 0:
         before = tries.progress
         with contextlib.suppress(CallTimeout):
-            found: Rehearsed = wait_for_answer(answer, min(seconds, steps.seconds_left()))
-            return found
-    transaction.runtime.kill(process)
+            return attempt.outcome(min(seconds, steps.seconds_left()))
+    where = attempt.give_up().where
     steps.in_time("rehearse")
-    message = f"{tries.name}: the conversion of a copy did not end within {seconds} s"
+    message = f"{tries.name}: the conversion of a copy did not end within {seconds} s; it stood at {where}"
     raise RehearsalFailed(message, (message,))
 
 
-def _answer(tries: _Tries | _Proposals, answer: Call) -> None:
-    try:
-        with tries.trial.names.in_use():
-            outcome: Any = tries.run()
-    except Exception as error:  # noqa: BLE001 - raised again where it was asked for
-        outcome = Failed(error)
-    answer.put(outcome)
+def _run(tries: _Tries | _Proposals) -> Rehearsed:
+    with tries.trial.names.in_use():
+        return tries.run()
+
+
+def _forget(_found: Rehearsed) -> None:
+    """Nobody waits for it any more."""
 
 
 def sample(processes: Sequence[Process], most: int) -> list[Process]:

@@ -22,14 +22,17 @@ def nobody(_step: Step) -> None:
 
 @final
 class Steps:
-    """What was done so far. *tell* hears of each step when it has ended."""
+    """What was done so far. *tell* hears of each step when it has ended.
 
-    def __init__(self, clock: Clock, options: Options, tell: Tell = nobody) -> None:
+    *until*: the moment at which the time for all of it is over; None: when the `timeout` of the options has passed.
+    """
+
+    def __init__(self, clock: Clock, options: Options, tell: Tell = nobody, *, until: float | None = None) -> None:
         self.clock = clock
         self.options = options
         self.done: list[Step] = []
         self.began = clock.now()
-        self.until = self.began + options.timeout
+        self.until = self.began + options.timeout if until is None else until
         self.tell = tell
 
     @contextlib.contextmanager

@@ -25,6 +25,7 @@ from otpy.kernel.calls import PENDING, Failed
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime
 from otpy.kernel.table import table
+from otpy.safety.limits import check_plan
 from otpy.safety.policy import Policy
 from otpy.upgrade import children, classes
 from otpy.upgrade.ahead import Ahead
@@ -34,7 +35,7 @@ from otpy.upgrade.commit import commit, commit_messages
 from otpy.upgrade.conversion import Conversion, state_of
 from otpy.upgrade.converting import Converting
 from otpy.upgrade.coordinator import can_wait, in_any_case
-from otpy.upgrade.forecast import limits_passed
+from otpy.upgrade.forecast import plan_for
 from otpy.upgrade.levels import levels_of_members
 from otpy.upgrade.members import Concerned, Holders, concerns, kind_of, nobody, processes_of
 from otpy.upgrade.options import Options
@@ -67,15 +68,16 @@ class Transaction:
         asked_by: Process,
         policy: Policy,
         pauses: Callable[[], Iterable[PauseRecord]] = tuple,
+        until: float | None = None,
     ) -> None:
-        """*pauses*: how long processes paused in past upgrades; told if it matters."""
+        """*pauses*: how long processes paused in past upgrades, if it matters. *until*: see Steps."""
         self.runtime = runtime
         self.options = options
         self.asked_by = asked_by
         self.policy = policy
-        self.pauses = pauses
+        self._pauses = pauses
         self.preparation = Preparation(sources, options)
-        self.steps = Steps(runtime.clock, options)
+        self.steps = Steps(runtime.clock, options, until=until)
         self.concerned: Concerned = nobody
         self.warnings: list[str] = []
         self.not_taken_back: list[str] = []
@@ -118,7 +120,7 @@ class Transaction:
                 if not self.options.dry_run:
                     self._record()
             with step("load"):
-                preparation.load(self.policy)
+                preparation.load(self.policy, self.steps)
                 self.concerned = preparation.concerned()
                 self._stay_within_limits()
             with step("rehearse"):
@@ -152,11 +154,11 @@ class Transaction:
 
     def _stay_within_limits(self) -> None:
         """Raise PlanRefused where the policy has a limit for what this would do. Going back is always allowed."""
-        if not self.options.down_to:
-            processes = self.runtime.processes()
-            passed = limits_passed(self.preparation, processes, self.policy, history=self.pauses())
-            if passed:
-                raise PlanRefused(passed)
+        if not self.policy.has_limits or self.options.down_to:
+            return  # what this would do need not be known: that takes the graph of the whole program
+        passed = check_plan(plan_for(self.preparation, self.runtime.processes(), history=self._pauses()), self.policy)
+        if passed:
+            raise PlanRefused(passed)
 
     def _rehearse(self) -> None:
         """Ask supervisors what their children will be, convert copies of the live states, and throw them away."""

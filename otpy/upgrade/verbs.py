@@ -45,7 +45,7 @@ class UpgradeOptions(TypedDict, total=False):
     allow_dangerous: bool
     """Only warn of what the safety policy refuses; False."""
     retries: int
-    """How often to try again after a SuspendTimeout; 0."""
+    """How often to try again after a SuspendTimeout; in between, all go on for `suspend_timeout`; 0."""
     force_rollback_at: str | None
     """Name of a step after which to roll back, for tests of one's own; None."""
     identity: bool

@@ -72,7 +72,29 @@ def _called(n: int) -> int:
     return m + n
 
 
-LOOPS = [count_for_ever, wait_for_ever, go_through_for_ever, call_for_ever]
+def spin_for_ever() -> None:
+    """Have the loop on one line."""
+    try:
+        _spin()
+    finally:
+        left.append("spin")
+
+
+# fmt: off
+def _spin() -> None:
+    while True: pass  # noqa: E701
+# fmt: on
+
+
+def sum_for_ever() -> None:
+    """Have the loop in a generator, called from C."""
+    try:
+        sum(1 for _ in iter(int, 1))
+    finally:
+        left.append("sum")
+
+
+LOOPS = [count_for_ever, wait_for_ever, go_through_for_ever, call_for_ever, spin_for_ever, sum_for_ever]
 
 
 def _in_a_server(loop: Callable[[], None]) -> otpy.Pid:

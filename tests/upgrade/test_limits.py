@@ -11,7 +11,7 @@ import pytest
 import otpy
 from otpy import upgrade
 from otpy.safety import Policy
-from otpy.upgrade import WatchPolicy
+from otpy.upgrade import WatchPolicy, transaction
 from otpy.upgrade.engine import engine
 from otpy.upgrade.options import Options
 from tests.support import eventually, inside
@@ -154,12 +154,11 @@ def test_a_reload_of_the_same_source_passes_all_limits(module: Make, policy: Cal
 @inside
 def test_without_limits_nobody_makes_a_plan(module: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plan needs the graph of the whole program, which an upgrade does without."""
-    from otpy.upgrade import forecast
 
     def made(*_args: object, **_more: object) -> object:
         raise AssertionError
 
     pid = module(NAME, V1).Counter.start(1)
-    monkeypatch.setattr(forecast, "plan_for", made)
+    monkeypatch.setattr(transaction, "plan_for", made)
     upgrade.reload_module(NAME, V2)
     assert otpy.call(pid, "n") == ("v2", 1)

@@ -8,7 +8,8 @@ import pytest
 
 import otpy
 from otpy import upgrade
-from tests.support import eventually, inside
+from otpy.upgrade import engine, transaction
+from tests.support import HandClock, eventually, inside, status
 from tests.upgrade.conftest import Make
 from tests.upgrade.sources import V1, V2, source
 
@@ -41,6 +42,75 @@ PING = source("""
             assert state.get(who, -1) + 1 == number
             return otpy.Reply(number, {**state, who: number})
 """)
+
+
+BUSY = source("""
+    import otpy
+
+    __vsn__ = "1"
+
+    class Busy(otpy.GenServer):
+        def init(self, arg):
+            return otpy.Ok(0)
+
+        def handle_cast(self, request, state):
+            otpy.receive(lambda message: message == "go on")
+            return otpy.NoReply(state + 1)
+
+        def handle_call(self, request, from_, state):
+            return otpy.Reply(state, state)
+""")
+
+
+@inside
+def test_who_is_busy_is_tried_again(module: Make) -> None:
+    """As often as was asked for; in between, everybody goes on."""
+    pid = module("m_busy", BUSY).Busy.start()
+    otpy.cast(pid, "work")
+    eventually(lambda: status(pid) == "waiting")
+    handled: list[int] = []
+
+    def let_go(**facts: object) -> None:
+        if isinstance(facts["error"], otpy.SuspendTimeout):
+            otpy.send(pid, "go on")
+            handled.append(otpy.call(pid, "n"))
+
+    detach = otpy.events.attach("upgrade.end", let_go)
+    try:
+        upgrade.reload_module("m_busy", BUSY + "X = 1\n", suspend_timeout=0.05, retries=3)
+    finally:
+        detach()
+    assert handled == [1]
+    assert [record.status for record in upgrade.history("m_busy")[-2:]] == ["rolled_back", "completed"]
+
+
+def test_between_two_tries_everybody_goes_on_for_as_long_as_they_waited(
+    module: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tries without a pause would be one long pause; and all together have no more time than one."""
+    clock, pauses = HandClock(), list[float]()
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        clock.advance(seconds, runtime)
+
+    def too_busy(*_args: object, **_more: object) -> None:
+        clock.advance(2.0, runtime)
+        raise otpy.SuspendTimeout(otpy.self_pid(), 2.0)
+
+    monkeypatch.setattr(engine, "sleep", pause)
+    monkeypatch.setattr(transaction, "bring_to_rest", too_busy)
+    with otpy.runtime(clock=clock) as runtime:
+        module("m_busy", BUSY).Busy.start()
+        with pytest.raises(otpy.SuspendTimeout):
+            upgrade.reload_module("m_busy", BUSY + "X = 1\n", rehearse=False, suspend_timeout=2.0, retries=2)
+        assert pauses == [2.0, 2.0]
+        pauses.clear()
+        with pytest.raises(otpy.SuspendTimeout):
+            upgrade.reload_module(
+                "m_busy", BUSY + "X = 1\n", rehearse=False, suspend_timeout=2.0, retries=9, timeout=7.0
+            )
+        assert pauses == [2.0]  # two tries, and no time for a third
 
 
 @inside
