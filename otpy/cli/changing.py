@@ -169,7 +169,7 @@ def _upgraded(args: UpgradeArgs) -> UpgradeReport:
         raise BadInput("how many crashes are allowed matters while it is watched: give the seconds too")
     if args.what.release is not None and args.what.sources is None:
         return upgrade.release(args.what.release, dry_run=args.dry_run, **given)
-    return engine.upgrade(sources_of(args.what), options({"trigger": "command", "dry_run": args.dry_run, **given}))
+    return engine.upgrade(sources_of(args.what), options({"dry_run": args.dry_run, **given}, trigger="command"))
 
 
 def _installed(args: UpgradeArgs) -> UpgradeReport:

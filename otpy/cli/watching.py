@@ -80,7 +80,7 @@ def _saved(args: WatchArgs, emit: Emit, batch: Batch) -> None:
             plan = upgrade.plan(batch.sources, **given)
             emit("planned", text=str(plan), refused=plan.refused)
         else:
-            report = engine.upgrade(batch.sources, options({"trigger": "files", **given}))
+            report = engine.upgrade(batch.sources, options(given, trigger="files"))
             emit("upgraded", text=str(report), report=plain(report))
     except UpgradeError as error:
         advice = error.recovery.suggested_fixes if error.recovery is not None else ()

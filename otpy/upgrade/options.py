@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias, cast, get_args
+from difflib import get_close_matches
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 import msgspec
 
@@ -118,14 +119,25 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         _refuse_unless(watched, "watch", self.watch, "a WatchPolicy, or None")
 
 
-def options(given: Mapping[str, Any]) -> Options:
-    """Return the options that a caller has given by name. Raises TypeError for a name that is none."""
-    known = Options.__struct_fields__
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        msg = f"unknown option {unknown[0]!r}; the options of an upgrade are {', '.join(known)}"
-        raise TypeError(msg)
-    return Options(**given)
+def options(given: Mapping[str, Any], **internal: Any) -> Options:
+    """Return the options that a caller has *given* by name, with what otpy says by itself: *internal* ones.
+
+    Raises TypeError for a name that is none, or that is not the caller's to give.
+    """
+    for name in given:
+        if name not in PUBLIC:
+            close = get_close_matches(name, PUBLIC, n=1)
+            meant = f"did you mean {close[0]!r}? " if close else ""
+            msg = f"unknown option {name!r}; {meant}the options of an upgrade are {', '.join(PUBLIC)}"
+            raise TypeError(msg)
+    return Options(**given, **internal)
+
+
+_INTERNAL: Final = frozenset({"down_to", "lenient", "extras", "states", "kept", "trigger"})
+"""What only otpy itself says."""
+
+PUBLIC: Final = tuple(name for name in Options.__struct_fields__ if name not in _INTERNAL)
+"""What the verbs take: `otpy.upgrade.UpgradeOptions`."""
 
 
 def is_seconds(value: object) -> bool:

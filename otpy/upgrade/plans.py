@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Unpack
+from typing import Final, Unpack
 
 import msgspec
 
@@ -29,7 +29,6 @@ from otpy.planning.children import supervisor_plan
 from otpy.planning.instructions import Instructions
 from otpy.planning.plan import Plan, Refusal, SupervisorPlan
 from otpy.safety.limits import check_plan
-from otpy.upgrade import children
 from otpy.upgrade.engine import check_sources, engine, explained
 from otpy.upgrade.forecast import impact_for, plan_for, plan_options
 from otpy.upgrade.installing import options_of
@@ -37,6 +36,7 @@ from otpy.upgrade.members import concerns, processes_of
 from otpy.upgrade.options import Options, options
 from otpy.upgrade.preparation import Preparation
 from otpy.upgrade.program import program_graph
+from otpy.upgrade.rehearsal import Proposals
 from otpy.upgrade.rehearsal import rehearse as rehearse_transaction
 from otpy.upgrade.report import Rehearsal
 from otpy.upgrade.transaction import Transaction
@@ -119,8 +119,9 @@ def _plan(
         preparation = transaction.preparation
         preparation.compile()
         try:
-            refusals = tuple(_tried(transaction))
-            asked = _asked(transaction) if preparation.prepared is not None and not refusals else {}
+            proposals: Proposals = {}
+            refusals = tuple(_tried(transaction, proposals))
+            asked = _children(transaction, proposals) if proposals and not refusals else {}
             made = plan_for(
                 preparation,
                 runtime.processes(),
@@ -139,8 +140,11 @@ def _plan(
     return msgspec.structs.replace(made, refusals=(*made.refusals, *more))
 
 
-def _tried(transaction: Transaction) -> Iterator[Refusal]:
-    """Go as far as an upgrade goes without touching anything, and yield why it would not go on."""
+def _tried(transaction: Transaction, proposals: Proposals) -> Iterator[Refusal]:
+    """Go as far as an upgrade goes without touching anything, and yield why it would not go on.
+
+    Supervisors are asked even if nothing else is rehearsed; *proposals* takes what they say.
+    """
     preparation = transaction.preparation
     try:
         transaction.warnings += preparation.allow(transaction.policy)
@@ -151,8 +155,10 @@ def _tried(transaction: Transaction) -> Iterator[Refusal]:
         preparation.load(transaction.policy, transaction.steps)
         transaction.concerned = preparation.concerned()
         members = processes_of(transaction.concerned, transaction.runtime.processes())
-        if members and transaction.options.rehearse:
-            rehearse_transaction(transaction, members)
+        if not transaction.options.rehearse:
+            members = [process for process in members if getattr(process.actor, "supervises", False)]
+        if members:
+            proposals.update(rehearse_transaction(transaction, members)[1])
     except IncompatibleUpgrade as error:
         if not any(change.verdict == "cannot" for change in preparation.changes):  # the plan names those by itself
             yield Refusal(", ".join(preparation.new), str(error))
@@ -160,16 +166,7 @@ def _tried(transaction: Transaction) -> Iterator[Refusal]:
         yield from (Refusal("the rehearsal", str(problem)) for problem in error.problems or (error,))
 
 
-def _asked(transaction: Transaction) -> dict[Process, SupervisorPlan | None]:
-    """Return what the supervisors concerned would have for children, by the `init` of their new versions."""
+def _children(transaction: Transaction, proposals: Proposals) -> dict[Process, SupervisorPlan | None]:
+    """Return what a plan says of the *proposals* of supervisors, those that are still there."""
     facts = world_of(transaction.runtime.processes(), concerned=transaction.concerned).by_number()
-    trial = Trial(transaction)
-    found: dict[Process, SupervisorPlan | None] = {}
-    for process in processes_of(transaction.concerned, transaction.runtime.processes()):
-        if getattr(process.actor, "supervises", False) and process.id in facts:
-            kind = type(process.actor)
-            behaviour: Any = trial.ghost_of(kind)
-            with trial.names.in_use():
-                asked, _ = children.proposal(process, behaviour, allow=transaction.policy.otpy_effects)
-            found[process] = supervisor_plan(facts[process.id], asked)
-    return found
+    return {p: supervisor_plan(facts[p.id], proposal) for p, proposal in proposals.items() if p.id in facts}

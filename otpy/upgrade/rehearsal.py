@@ -13,16 +13,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import msgspec
 
+from otpy.behaviours.children_plan import ChildrenPlan
 from otpy.behaviours.migrations import Copies, Report
 from otpy.errors import CallTimeout, MigrationFailed, RehearsalFailed, SuspendTimeout, UpgradeError
 from otpy.kernel.process import Process
 from otpy.kernel.rehearsal import rehearsing
 from otpy.upgrade.attempts import Attempt
-from otpy.upgrade.children import leaving, proposal
+from otpy.upgrade.children import proposal
 from otpy.upgrade.conversion import state_of
 from otpy.upgrade.members import nobody
 from otpy.upgrade.report import Rehearsal, Rehearsed
@@ -42,10 +43,14 @@ PATIENCE: Final = 0.005
 """Seconds to wait for processes to be between two messages."""
 
 
-def rehearse(transaction: Transaction, members: Sequence[Process]) -> tuple[Rehearsal, list[Process]]:
+Proposals: TypeAlias = dict[Process, ChildrenPlan]
+"""What the new versions of supervisors would make of their children."""
+
+
+def rehearse(transaction: Transaction, members: Sequence[Process]) -> tuple[Rehearsal, Proposals]:
     """Convert copies of the states of *members*, and ask supervisors what their children will be.
 
-    Returns how it went, and the children that will go: they rest with the others. Raises RehearsalFailed.
+    Returns how it went, and what the supervisors said. Raises RehearsalFailed.
     """
     groups: dict[type, list[Process]] = {}
     for process in members:
@@ -63,7 +68,7 @@ def rehearse(transaction: Transaction, members: Sequence[Process]) -> tuple[Rehe
         first = next((error for each in tries for error in each.errors), None)
         pid, reason = getattr(first, "pid", None), getattr(first, "reason", None)
         raise RehearsalFailed(message, rehearsal.problems, pid, reason) from first
-    return rehearsal, [process for each in tries for process in each.leaving]
+    return rehearsal, {process: plan for each in tries for process, plan in each.proposals.items()}
 
 
 def within(transaction: Transaction, tries: _Tries | _Proposals) -> Rehearsed:
@@ -107,7 +112,7 @@ class _Tries:
     def __init__(self, transaction: Transaction, trial: Trial, kind: type, processes: list[Process]) -> None:
         self.errors: list[Exception] = []
         self.effects: list[str] = []
-        self.leaving: list[Process] = []
+        self.proposals: Proposals = {}
         self._transaction = transaction
         self._kind = kind
         self._processes = processes
@@ -182,7 +187,7 @@ class _Proposals:
     def __init__(self, transaction: Transaction, trial: Trial, kind: type, processes: list[Process]) -> None:
         self.errors: list[Exception] = []
         self.effects: list[str] = []
-        self.leaving: list[Process] = []
+        self.proposals: Proposals = {}
         self.name = _name(kind)
         self.progress = 0
         self.trial = trial
@@ -199,17 +204,15 @@ class _Proposals:
         return Rehearsed(self.name, tried=count, total=count, problems=tuple(map(str, self.errors)))
 
     def _ask(self, process: Process) -> None:
-        transaction = self._transaction
-        ghost = self.trial.ghost_of(self._kind)
-        allow = transaction.policy.otpy_effects
+        ghost, extra = self.trial.ghost_of(self._kind), self._transaction.options.extra_for(self._kind)
         try:
-            plan, seen = proposal(process, ghost, extra=transaction.options.extra, allow=allow)
+            plan, seen = proposal(process, ghost, extra=extra, allow=self._transaction.policy.otpy_effects)
         except Exception as error:  # noqa: BLE001 - whatever `init` raises is what is wrong with it
             text = f"{process!r}: the init of {self.name} cannot be asked again: {type(error).__name__}: {error}"
             self.errors.append(MigrationFailed(text, process, error))
             return
         self.effects += map(str, seen.refused)
-        self.leaving += leaving(process, plan)
+        self.proposals[process] = plan
 
 
 def _name(kind: type) -> str:

@@ -168,7 +168,8 @@ class Transaction:
         for one_of_its_class in {type(process.actor): process for process in members}.values():
             self._check_class(one_of_its_class)
         if members and self.options.rehearse:
-            self.rehearsal, self._leaving = rehearse(self, members)
+            self.rehearsal, proposals = rehearse(self, members)
+            self._leaving = [p for supervisor, plan in proposals.items() for p in children.leaving(supervisor, plan)]
 
     def _refuse_other_runtimes(self) -> None:
         """Code belongs to the interpreter, and states to a runtime: those of another one would not be converted."""

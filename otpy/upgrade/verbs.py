@@ -143,5 +143,4 @@ def _go_back(targets: dict[str, Version], given: UpgradeOptions) -> UpgradeRepor
         if histories.first_number(target) < histories.first_number(versions(name)[-1])
     }
     sources = {name: target.source for name, target in targets.items()}
-    own = {"trigger": "rollback", "back_to": targets, "down_to": down_to}
-    return engine.upgrade(sources, options({**own, **given}))
+    return engine.upgrade(sources, options(given, trigger="rollback", back_to=targets, down_to=down_to))

@@ -91,6 +91,21 @@ def test_children_are_told_where_only_the_body_of_init_changes(shop: Any) -> Non
     assert len(otpy.supervisor.which_children("shop")) == 3
 
 
+@pytest.mark.parametrize("rehearse", [True, False])
+@inside
+def test_supervisors_are_asked_once(module: Make, rehearse: bool) -> None:
+    """Their init is code of the program, and may take its time."""
+    asks = SHOP.replace("class Shop", "ASKED = []\n\nclass Shop").replace(
+        "        specs =", "        ASKED.append(1)\n        specs ="
+    )
+    made = module("plans_shop", asks)
+    made.Shop.start_link(None, name="shop")
+    made.ASKED.clear()
+    plan = otpy.upgrade.plan({"plans_shop": asks.replace('("a", "b")', '("a", "b", "c")')}, rehearse=rehearse)
+    assert [(child.id, child.action) for each in plan.supervisors for child in each.children] == [("c", "add")]
+    assert made.ASKED == [1]
+
+
 @inside
 def test_a_plan_is_carried_out_as_it_stands(shop: Any) -> None:
     """Kept as text meanwhile, as in git."""

@@ -11,6 +11,7 @@ import pytest
 
 import otpy
 from otpy import upgrade
+from otpy.upgrade.options import PUBLIC
 from tests.support import inside, reason_of
 from tests.upgrade.conftest import Make
 from tests.upgrade.sources import BROKEN, V1, V2, source
@@ -309,6 +310,31 @@ def test_options_are_checked_where_they_are_given(module: Make) -> None:
         upgrade.reload_module("m_bad", "x = 2\n", suspend_timeout=0)
     with pytest.raises(ValueError, match="one of the steps"):
         upgrade.reload_module("m_bad", "x = 2\n", force_rollback_at="lunch")
+
+
+@pytest.mark.parametrize("name", ["down_to", "lenient", "kept", "trigger", "extras", "states", "lunch"])
+@inside
+def test_what_only_otpy_says_is_no_option(module: Make, name: str) -> None:
+    """Nobody could make sense of what it would do; and it is not told of."""
+    module("m_bad", "x = 1\n")
+    given: Any = {name: None}
+    with pytest.raises(TypeError, match=f"unknown option '{name}'; .*options of an upgrade are strategy") as refused:
+        upgrade.reload_module("m_bad", "x = 2\n", **given)
+    assert name not in str(refused.value).partition("are ")[2].split(", ")
+
+
+def test_options_are_those_that_are_declared() -> None:
+    """For type checkers, and for who reads the page."""
+    assert sorted(PUBLIC) == sorted(upgrade.UpgradeOptions.__annotations__)
+
+
+@inside
+def test_a_misspelt_option_is_understood(module: Make) -> None:
+    """And said."""
+    module("m_bad", "x = 1\n")
+    given: Any = {"suspend_timout": 1}
+    with pytest.raises(TypeError, match="did you mean 'suspend_timeout'"):
+        upgrade.reload_module("m_bad", "x = 2\n", **given)
 
 
 @inside
