@@ -17,8 +17,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, final
 
-from otpy.behaviours.migrations.copier import Copier, Plans
+from otpy.behaviours.migrations.copier import LATER, Copier, Plans
+from otpy.behaviours.migrations.flat import FLAT
 from otpy.behaviours.migrations.instances import handler_for
+from otpy.behaviours.migrations.kinds import ATOMIC
 from otpy.behaviours.migrations.renames import renamed, with_renames
 from otpy.behaviours.migrations.report import NOTHING, Ledger, Migrated, Report
 from otpy.behaviours.migrations.scan import Scan, reaches
@@ -103,12 +105,20 @@ class Copies:
 
     def __init__(self, as_classes: Mapping[type, type] | None = None) -> None:
         self._plans = Plans(handler_for, as_classes=as_classes)
+        self._plans.flat.update(FLAT)
 
     def copy(self, state: ValueT) -> Migrated[ValueT]:
         """A copy of *state* that shares nothing with it but what cannot be copied; the report names that as kept.
 
         Raises: MigrationFailed.
         """
+        kind = type(state)
+        if kind in ATOMIC:
+            return Migrated(state, NOTHING)
+        flat = self._plans.flat.get(kind)
+        made: Any = LATER if flat is None else flat(state)
+        if made is not LATER:
+            return Migrated(made, NOTHING)
         ledger = Ledger()
         return _copied(Copier(self._plans, ledger), ledger, state, None)
 

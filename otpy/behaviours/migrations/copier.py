@@ -53,6 +53,8 @@ class Plans:
         self.as_classes: Mapping[type, type] = as_classes or {}
         self.scan = scan
         self.handlers: dict[type, Handler] = {}
+        self.flat: dict[type, Callable[[Any], Any]] = {}
+        """What copies whole states of a class at once; see flat.py."""
         self._planner = planner
 
     def handler(self, cls: type) -> Handler:

@@ -16,6 +16,7 @@ from otpy.behaviours.migrations import members
 from otpy.behaviours.migrations.callables import CALLABLE_HANDLERS, copy_class, successor
 from otpy.behaviours.migrations.containers import CONTAINER_HANDLERS
 from otpy.behaviours.migrations.copier import LATER, Copier, Handler, Plans, Steps
+from otpy.behaviours.migrations.flat import flat
 from otpy.behaviours.migrations.kinds import HEAPTYPE, is_kept
 from otpy.behaviours.migrations.layout import Layout
 from otpy.behaviours.migrations.report import class_name
@@ -82,6 +83,9 @@ class Adaptive:
         self.met += 1
         if self.met >= OFTEN and (self.is_current is None or not self.is_current(old)):
             c.handlers[self.cls] = specialise(self.transfer, old, self.general) or self.general
+            quick = None if self.transfer.changes else flat(self.transfer, old)
+            if quick is not None:
+                c.plans.flat[self.cls] = quick
         return self.general(c, old)
 
 

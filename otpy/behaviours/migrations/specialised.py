@@ -34,12 +34,22 @@ def specialise(transfer: Transfer, example: Any, otherwise: Handler) -> Handler 
         return _struct(transfer, otherwise)
     if transfer.is_named_tuple and transfer.changes:
         return _named_tuple(transfer, otherwise)
-    if transfer.was.base is not object or transfer.is_pydantic:
-        return None
-    names = list(transfer.was.attributes(example))
-    if not are_plain(names) or {transfer.renames.get(name, name) for name in names} < set(names):
+    names = names_of(transfer, example)
+    if names is None or {transfer.renames.get(name, name) for name in names} < set(names):
         return None
     return _instance(transfer, names, otherwise)
+
+
+def names_of(transfer: Transfer, example: Any) -> list[str] | None:
+    """The attributes of *example*, if code can be written for all that have them; else None.
+
+    All slots are among them: that another instance has set one that *example* has not, such code would not see.
+    """
+    was = transfer.was
+    if was.base is not object or transfer.is_pydantic:
+        return None
+    names = list(was.attributes(example))
+    return names if are_plain(names) and was.slots.keys() <= set(names) else None
 
 
 def are_plain(names: list[str]) -> bool:
@@ -49,10 +59,15 @@ def are_plain(names: list[str]) -> bool:
     )
 
 
-def _compiled(lines: list[str], names: dict[str, Any]) -> Handler:
-    source = "def transfer(c, old):\n" + "".join(f"    {line}\n" for line in lines)
+def compiled(head: str, lines: list[str], names: dict[str, Any]) -> Any:
+    """The function of *lines* that uses *names*; *head* is its name and parameters."""
+    source = f"def {head}:\n" + "".join(f"    {line}\n" for line in lines)
     exec(source, names)  # noqa: S102 - made here, from names that are identifiers
-    made: Handler = names["transfer"]
+    return names[head.partition("(")[0]]
+
+
+def _handler(lines: list[str], names: dict[str, Any]) -> Handler:
+    made: Handler = compiled("transfer(c, old)", lines, names)
     return made
 
 
@@ -85,7 +100,7 @@ def _instance(transfer: Transfer, given: list[str], otherwise: Handler) -> Handl
     read: list[str] = []
     write: list[str] = []
     for place, name in enumerate(given):
-        read.append(_reading(transfer, name, place, names))
+        read.append(reading(transfer, name, place, names))
         write += _writing(transfer, name, place, names, facts)
     now = {transfer.renames.get(name, name) for name in given}
     write += _filling(transfer, [name for name in transfer.fields if name not in now], names, facts)
@@ -106,10 +121,11 @@ def _instance(transfer: Transfer, given: list[str], otherwise: Handler) -> Handl
         *_notes(facts, names),
         "return new",
     ]
-    return _compiled(lines, names)
+    return _handler(lines, names)
 
 
-def _reading(transfer: Transfer, name: str, place: int, names: dict[str, Any]) -> str:
+def reading(transfer: Transfer, name: str, place: int, names: dict[str, Any]) -> str:
+    """The statement that takes an attribute of the old instance, past the `__getattribute__` of its class."""
     slot = transfer.was.slots.get(name)
     if slot is None:
         return f"v{place} = values[{name!r}]"
@@ -132,10 +148,10 @@ def _writing(
     yield f"if type(v{place}) not in atomic:"
     yield f"    v{place} = c.now(v{place})"
     yield f"    if v{place} is LATER: return resume(c, old, new, {place})"
-    yield _setting(transfer, now, f"v{place}", names)
+    yield setting(transfer, now, f"v{place}", names)
 
 
-def _setting(transfer: Transfer, name: str, value: str, names: dict[str, Any]) -> str:
+def setting(transfer: Transfer, name: str, value: str, names: dict[str, Any]) -> str:
     """The statement that gives the new instance an attribute, past the `__setattr__` of its class."""
     new = transfer.new
     way = transfer.layout.way(name)
@@ -164,7 +180,7 @@ def _filling(
             names[f"constant_{name}"] = constant
             value = f"constant_{name}"
             facts.append(("filled", transfer.new, name))
-        yield _setting(transfer, name, value, names)
+        yield setting(transfer, name, value, names)
 
 
 # -- Structs and named tuples of atomic values -----------------------------------------------------
@@ -250,4 +266,4 @@ def _of_atoms(
         *_notes(facts, names),
         "return new",
     ]
-    return _compiled(lines, names)
+    return _handler(lines, names)
