@@ -133,7 +133,7 @@ def options(given: Mapping[str, Any], **internal: Any) -> Options:
     return Options(**given, **internal)
 
 
-_INTERNAL: Final = frozenset({"down_to", "lenient", "extras", "states", "kept", "trigger"})
+_INTERNAL: Final = frozenset({"back_to", "down_to", "lenient", "extras", "states", "kept", "trigger"})
 """What only otpy itself says."""
 
 PUBLIC: Final = tuple(name for name in Options.__struct_fields__ if name not in _INTERNAL)

@@ -40,7 +40,6 @@ from otpy.upgrade.rehearsal import Proposals
 from otpy.upgrade.rehearsal import rehearse as rehearse_transaction
 from otpy.upgrade.report import Rehearsal
 from otpy.upgrade.transaction import Transaction
-from otpy.upgrade.trial import Trial
 from otpy.upgrade.verbs import UpgradeOptions
 from otpy.upgrade.world import world_of
 
