@@ -74,6 +74,7 @@ class Suspension:
         self.runtime = runtime
         self.concerns = concerns
         self.members: dict[Process, Gate | None] = {}  # with the gate that each had before
+        self._past: frozenset[int] = frozenset()  # the ids of those who were members, when it has ended
         self.began = FOREVER
         self.ended = FOREVER
         self._active: set[Process] = set()
@@ -169,6 +170,10 @@ class Suspension:
         self._between_slices(lambda: self._release(done))
         if me is not None and not me.fenced:
             wait_for_answer(done, None)
+
+    def hand_out(self) -> None:
+        """Put what jobs have sent to members into their mailboxes, before the end: it will not be taken back."""
+        self._kept.end()
 
     def take_back_jobs(self) -> None:
         """End whom jobs have started and who still lives, and forget what they all have sent to members."""
@@ -357,6 +362,9 @@ class Suspension:
         return process
 
     def _release(self, done: Call) -> None:
+        if self.ended != FOREVER:
+            done.put(None)
+            return
         self.ended = self.runtime.clock.now()
         self._draining = False
         self._kept.end()
@@ -374,6 +382,9 @@ class Suspension:
         for caller in self._thaw:
             caller.executor.submit(caller)
         self._forget_jobs()
+        # Whoever called one of them meanwhile may ask for long how long it stood still, and they may be dead by then.
+        self._past = frozenset(process.id for process in self.members)
+        self.members.clear()
         for nobodys in (self._thaw, self._active, self._let_in, self._timers):
             nobodys.clear()
         done.put(None)
@@ -398,10 +409,10 @@ class Suspension:
 
     def _leads_here(self, server: Process | None) -> bool:
         for _ in range(_HOPS):
-            if server is None or server in self.members:
-                break
+            if server is None or server in self.members or server.id in self._past:
+                return server is not None
             server = server.wait_on
-        return server in self.members
+        return False
 
 
 def _has_work(process: Process) -> bool:

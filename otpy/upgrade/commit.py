@@ -5,7 +5,7 @@ The inverse is written once, for all, before the first is changed: it says what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from otpy.kernel.actors import Actor
 from otpy.kernel.process import Process
 from otpy.upgrade.classes import Classes, become, begin_as
 from otpy.upgrade.conversion import Conversion
+from otpy.upgrade.mailboxes import convert_mailbox
 from otpy.upgrade.roots import convert_roots
 
 
@@ -58,16 +59,35 @@ def _restore(before: Iterable[_Was]) -> None:
             actor.__dict__.update(attributes)
 
 
-def commit_messages(processes: Sequence[Process], classes: Classes, migration: Migration, journal: Journal) -> None:
+def commit_messages(
+    processes: Sequence[Process], classes: Classes, migration: Migration, journal: Journal
+) -> dict[Process, int]:
     """Bring what waits for *processes* to the new classes, and actors that have not begun yet as well.
 
-    Servers that have not begun ask for their class by themselves when they do; see classes.supersede.
+    Servers that have not begun ask for their class by themselves when they do; see classes.supersede. Returns how many
+    messages there are for each, for `commit_what_came`; nothing if no class is other than before.
     """
+    waiting = {} if migration.is_empty else {process: len(process.mailbox or ()) for process in processes}
     convert_roots(processes, migration, journal)
     for process in processes:
         actor = process.actor
         if process.boot is not None and isinstance(actor, Actor):
             begin_as(actor, classes, migration, journal)
+    return waiting
+
+
+def commit_what_came(waiting: Mapping[Process, int], migration: Migration) -> list[str]:
+    """Bring what has come since so many messages were *waiting* for each to the new classes; say what cannot be.
+
+    The upgrade stands, so nothing of it has to be taken back.
+    """
+    problems: list[str] = []
+    for process, since in waiting.items():
+        try:
+            convert_mailbox(process, migration, Journal(), since=since)
+        except Exception as error:  # noqa: BLE001 - whatever a class of the user raises: everybody has to go on
+            problems.append(f"{process!r}: a message that came meanwhile is of a class as it was before: {error}")
+    return problems
 
 
 def _first(process: Process, then: Then, journal: Journal) -> None:

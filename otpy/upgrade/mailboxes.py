@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from otpy.behaviours.migrations import Migration
@@ -16,10 +17,10 @@ from otpy.kernel.envelopes import Parcel
 from otpy.kernel.process import Process
 
 
-def convert_mailbox(process: Process, migration: Migration, journal: Journal) -> None:
-    """Bring the messages that wait for *process* to the new classes."""
-    for box in (process.held, process.mailbox):
-        for index, message in enumerate(tuple(box or ())):
+def convert_mailbox(process: Process, migration: Migration, journal: Journal, *, since: int = 0) -> None:
+    """Bring the messages that wait for *process* to the new classes; of its mailbox those from index *since* on."""
+    for box, first in ((process.held, 0), (process.mailbox, since)):
+        for index, message in islice(enumerate(tuple(box or ())), first, None):
             name = "request" if isinstance(message, Call | Cast) else "message" if isinstance(message, Parcel) else None
             if name is not None:  # others may know it: it stays the same object, with something else in it
                 old = getattr(message, name)

@@ -41,6 +41,11 @@ class Resting:
         """Whether *process* is one of them."""
         return self.suspension is not None and self.suspension.holds(process)
 
+    def hand_out(self) -> None:
+        """Put what has been sent in `run` into the mailboxes."""
+        if self.suspension is not None:
+            self.suspension.hand_out()
+
     def take_back_jobs(self) -> None:
         """Forget what `run` has led to outside the processes themselves."""
         if self.suspension is not None:

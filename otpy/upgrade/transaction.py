@@ -31,7 +31,7 @@ from otpy.upgrade import children, classes
 from otpy.upgrade.ahead import Ahead
 from otpy.upgrade.between import between_slices
 from otpy.upgrade.children import Succession
-from otpy.upgrade.commit import commit, commit_messages
+from otpy.upgrade.commit import commit, commit_messages, commit_what_came
 from otpy.upgrade.conversion import Conversion, state_of
 from otpy.upgrade.converting import Converting
 from otpy.upgrade.coordinator import can_wait, in_any_case
@@ -98,6 +98,7 @@ class Transaction:
         self._ahead = Ahead(self)
         self._conversions: list[Conversion] = []
         self._successions: list[Succession] = []
+        self._waiting: dict[Process, int] = {}
 
     def listen(self, record: Callable[[], object], tell: Tell, states: NoteStates) -> None:
         """Have *record* called before anything is touched, which may refuse, and *tell* after each step.
@@ -260,7 +261,8 @@ class Transaction:
         self._note_states([(c.process, self.converting.state_before(c.process), c.state) for c in own])
         commit(self._conversions, self._journal)
         migration = self.converting.migrations.here()
-        commit_messages(self._resting.members(), self.preparation.replaced, migration, self._journal)
+        members, replaced = self._resting.members(), self.preparation.replaced
+        self._waiting = commit_messages(members, replaced, migration, self._journal)
 
     def _note_children(self, process: Process, state: Any) -> None:
         succession = children.succession(process, self.converting.state_before(process), state)
@@ -303,7 +305,7 @@ class Transaction:
             self._resume()
         for succession in self._successions:
             self.warnings += succession.finish(timeout=self.options.timeout)
-        self._conversions = []  # they hold the states of before
+        self._conversions, self._waiting = [], {}  # they hold the states of before
         self.converting.forget()
         self.warnings += strays([cls for cls in preparation.replaced if not issubclass(cls, Behaviour | Actor)])
 
@@ -322,7 +324,12 @@ class Transaction:
     def _resume(self) -> None:
         if self._resting.suspension is not None:
             with self.steps.step("resume", last=True):
-                self._resting.resume()
+                try:
+                    if self.committed:
+                        self._resting.hand_out()
+                        self.warnings += commit_what_came(self._waiting, self.converting.migrations.here())
+                finally:
+                    self._resting.resume()
 
     @property
     def processes(self) -> list[Process]:

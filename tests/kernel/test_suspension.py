@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -43,6 +44,17 @@ def test_a_held_process_keeps_receiving_and_handles_nothing(kind: type[Echo]) ->
         assert info is not None
         assert (info.status, info.message_queue_len) == ("suspended", 5)
     assert otpy.call(pid, "casts") == list(range(5))
+
+
+@inside
+def test_suspension_that_has_ended_keeps_nobody() -> None:
+    """The runtime remembers the last one until the next: the records of those who die meanwhile are let go."""
+    pid: Any = Echo.start()
+    with held([pid]) as suspension:
+        assert suspension.holds(pid)
+    otpy.stop(pid)
+    assert pid.runtime.suspension is suspension
+    assert not any(each is pid for each in gc.get_referents(suspension, *gc.get_referents(suspension)))
 
 
 @pytest.mark.parametrize("kind", [Echo, ThreadEcho])

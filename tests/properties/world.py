@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 import otpy
+from otpy.code.cache import cache
 from otpy.code.history import histories
 from tests.matrix.picture import Picture, take
 from tests.properties.features import Module, derived, signature, source
@@ -200,3 +201,4 @@ def world(modules: tuple[Module, ...], servers: tuple[tuple[int, int], ...], see
             for module in modules:
                 sys.modules.pop(module.name, None)
                 histories.forget(module.name)
+            cache.clear()  # with syntax trees, which every search of the heap goes through: a long run would slow down

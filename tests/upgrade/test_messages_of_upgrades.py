@@ -175,3 +175,55 @@ def test_messages_of_others_come_in_their_order_meanwhile(module: Make) -> None:
     seen = otpy.call("a", "seen")
     assert [each for each in seen if isinstance(each, int)] == [0, 1, 2]
     assert [each for each in seen if isinstance(each, str)] == ["before", *STEPS, "resume"]
+
+
+NOTES = source("""
+    import dataclasses
+    import otpy
+
+    @dataclasses.dataclass(slots=True)
+    class Note:
+        text: str
+
+    class Reader(otpy.GenServer):
+        def init(self, arg):
+            return otpy.Ok([])
+
+        def handle_call(self, request, from_, state):
+            return otpy.Reply(list(state), state)
+
+        def handle_cast(self, request, state):
+            return otpy.NoReply([*state, (isinstance(request, Note), repr(request))])
+
+        handle_info = handle_cast
+""")
+
+
+@pytest.mark.parametrize("step", [*STEPS[STEPS.index("suspend") :], "resume"])
+def test_message_of_a_class_as_it_was_is_brought_along_whenever_it_comes(
+    otp_runtime: object, module: Make, step: str
+) -> None:
+    """From somebody whom the upgrade does not hold, such as another thread; the class is another object afterwards."""
+
+    def main() -> None:
+        notes: Any = module("m_notes", NOTES)
+        pid = notes.Reader.start()
+        old = notes.Note("old")
+
+        def send(at: str) -> None:
+            if at == step:
+                otpy.cast(pid, old)
+                otpy.send(pid, old)
+
+        def hook(step: str) -> None:
+            send(step)
+
+        detach = otpy.events.attach("upgrade.step", hook)
+        try:
+            upgrade.reload_module("m_notes", NOTES.replace("text: str", "text: str\n    more: int = 1"))
+        finally:
+            detach()
+        assert type(old) is not notes.Note
+        assert otpy.call(pid, "seen") == [(True, "Note(text='old', more=1)")] * 2
+
+    otpy.run(main)
