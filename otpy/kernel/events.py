@@ -2,13 +2,14 @@
 
 `attach(name, fn)` calls `fn(**facts)` at each event of that name, in the thread where it happens. A hook should be
 quick; one that raises is logged and stays attached. Events: `process.exit` (pid, reason: after the death is decided,
-before links and monitors are told), `process.crash` (pid, reason, report), `supervisor.report`, `runtime.blocked`,
+before links and monitors are told), `process.crash` (pid, reason, report), `supervisor.*`, `runtime.blocked`,
 `runtime.promoted`, `upgrade.*`. Source: the manner of BEAM's `telemetry`.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -18,18 +19,21 @@ Hook: TypeAlias = Callable[..., object]
 
 _log = logging.getLogger("otpy.events")
 _hooks: dict[str, tuple[Hook, ...]] = {}
+_changing = threading.Lock()  # for who changes them; who emits takes the tuple that there is
 
 
 def attach(name: str, hook: Hook) -> Callable[[], None]:
     """Call *hook* with the facts of each event *name*; the returned function takes it away again."""
-    _hooks[name] = (*_hooks.get(name, ()), hook)
+    with _changing:
+        _hooks[name] = (*_hooks.get(name, ()), hook)
 
     def detach() -> None:
-        left = tuple(h for h in _hooks.get(name, ()) if h is not hook)
-        if left:
-            _hooks[name] = left
-        else:
-            _hooks.pop(name, None)
+        with _changing:
+            left = tuple(h for h in _hooks.get(name, ()) if h is not hook)
+            if left:
+                _hooks[name] = left
+            else:
+                _hooks.pop(name, None)
 
     return detach
 

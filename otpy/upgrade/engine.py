@@ -29,6 +29,7 @@ from otpy.store.values import Ending
 from otpy.upgrade.forecast import pauses_in
 from otpy.upgrade.lineage import Lineage
 from otpy.upgrade.options import Options
+from otpy.upgrade.preparation import Preparation
 from otpy.upgrade.recording import Recording
 from otpy.upgrade.recovery import recovery
 from otpy.upgrade.report import UpgradeReport
@@ -78,6 +79,13 @@ class Engine:
         done = self._carried_out(me.runtime, partial(self._run, me.runtime, sources, options, me), sources)
         assert done is not None
         return done
+
+    def refuse(self, sources: Mapping[str, str], options: Options, error: UpgradeError) -> None:
+        """Record that an upgrade was refused before it began, for *error*, which gets the report."""
+        recording = Recording(self.recorder, Preparation(sources, options), asked_by=repr(waiting()))
+        events.emit("upgrade.start", modules=tuple(sources))
+        report = UpgradeReport("rolled_back", tuple(sources))
+        error.report = run_on_thread(self._record, recording, report, error, label="refused upgrade")
 
     def _run(
         self, runtime: Runtime, sources: Mapping[str, str], options: Options, asked_by: Process, tried: Tried
@@ -182,8 +190,12 @@ class Engine:
             spawn_process(job, starter=system, label="upgrade watch", runs_on="thread")
 
     def _record(self, recording: Recording, report: UpgradeReport, error: BaseException | None) -> UpgradeReport:
-        if recording.is_dry_run:  # nothing was to be done, so nothing has failed either
-            return report
+        if not recording.is_dry_run:  # else nothing was to be done, so nothing has failed either
+            report = self._recorded(recording, report, error)
+        events.emit("upgrade.end", report=report, error=error)
+        return report
+
+    def _recorded(self, recording: Recording, report: UpgradeReport, error: BaseException | None) -> UpgradeReport:
         problem = recording.end(report, error)
         if problem is not None:
             log.error("%s", problem)
@@ -192,7 +204,6 @@ class Engine:
             report = msgspec.structs.replace(report, id=str(recording.id))
             self.reports[recording.id] = report
         _forget_oldest(self.reports)
-        events.emit("upgrade.end", report=report, error=error)
         return report
 
     # -- afterwards ----------------------------------------------------------------------------------

@@ -34,11 +34,16 @@ def install(plan: Plan) -> UpgradeReport:
     `reload_modules` raises.
     """
     with explained(tuple(plan.sources)):
-        _refuse(plan, waiting().runtime.processes())
-        for each in plan.applies:
-            if each.when == "before":
-                _apply(each)
-    report = engine.upgrade(plan.sources, options_of(plan))
+        wanted = options_of(plan)
+        try:
+            _refuse(plan, waiting().runtime.processes())
+            for each in plan.applies:
+                if each.when == "before":
+                    _apply(each)
+        except UpgradeError as error:
+            engine.refuse(plan.sources, wanted, error)
+            raise
+    report = engine.upgrade(plan.sources, wanted)
     return report.with_warnings([*_afterwards(plan)])
 
 

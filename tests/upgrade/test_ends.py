@@ -21,6 +21,7 @@ from otpy.upgrade.steps import Steps
 from tests.support import DEADLINE, eventually, inside, status
 from tests.upgrade.conftest import Make
 from tests.upgrade.sources import V1, V2, source
+from tests.upgrade.test_watch import told
 
 TREE = source("""
     import otpy
@@ -245,6 +246,19 @@ def test_every_error_says_what_was_tried_and_what_can_be_done(
     assert failed.value.report.status == "rolled_back"
     assert len(failed.value.report.reloaded_modules) == 1
     assert failed.value.recovery.suggested_fixes
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@inside
+def test_what_starts_ends(module: Make, dry_run: bool) -> None:
+    """Whoever shows how far it is would show that for ever."""
+    module("m_counter", V1)
+    with told("upgrade.start") as starts, told("upgrade.end") as ends:
+        upgrade.reload_module("m_counter", V2, dry_run=dry_run)
+        with pytest.raises(otpy.CompilationFailed):
+            upgrade.reload_module("m_counter", "def :", dry_run=dry_run)
+    assert len(starts) == len(ends) == 2
+    assert [end["report"].status for end in ends] == ["planned" if dry_run else "completed", "rolled_back"]
 
 
 @inside

@@ -123,8 +123,10 @@ def test_a_plan_is_installed_once(shop: Any) -> None:
     shop.Shop.start_link(None, name="shop")
     plan = otpy.upgrade.plan({"plans_shop": NEW})
     otpy.upgrade.install(plan)
-    with pytest.raises(otpy.StalePlan, match="plans_shop runs another text"):
+    with pytest.raises(otpy.StalePlan, match="plans_shop runs another text") as stale:
         otpy.upgrade.install(plan)
+    record = otpy.upgrade.history("plans_shop")[-1]
+    assert (record.error_class, record.trigger, record.id) == ("StalePlan", "plan", stale.value.report.id)
 
 
 @inside
