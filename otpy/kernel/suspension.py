@@ -297,6 +297,8 @@ class Suspension:
         self.runtime.scheduler.between_slices(operation)
 
     def _hold(self, level: Iterable[Process], rest: Call, until: float) -> None:
+        if not self.members:
+            self.began = self.runtime.clock.now()  # to find out who belongs to the set has held nobody yet
         self._draining = True
         for process in level:
             gate = process.gate

@@ -190,9 +190,10 @@ class Ahead:
         own_time = Steps(transaction.runtime.clock, transaction.options)  # that of the upgrade may be over
         try:
             resting = self._rest([process], own_time)
-            course = self._course_back(process, inverse)
+            migrations = Migrations(inverse)
+            course = self._course_back(process, migrations)
             (outcome,) = resting.run([process], lambda p: course.part.change(p, course.state_of(p)))
-            commit([finished(process, course, Migrations(inverse), _done(outcome))], journal)
+            commit([finished(process, course, migrations, _done(outcome))], journal)
         except Exception as error:  # noqa: BLE001 - the others have to go back all the same
             journal.undo()
             transaction.not_taken_back.append(f"{process!r} was ended, since it could not go back: {error}")
@@ -201,14 +202,14 @@ class Ahead:
             if resting is not None:
                 resting.resume()
 
-    def _course_back(self, process: Process, inverse: dict[type, type | None]) -> Course:
+    def _course_back(self, process: Process, migrations: Migrations) -> Course:
         """Return how *process* goes back to the old version, as its running class says."""
         kind, options = type(process.actor), self._transaction.options
-        target = inverse.get(kind) or kind
+        target = migrations.classes.get(kind) or kind
         old = self._transaction.converting.versions.gone_back(target)
         way = way_of(kind, old_vsn=process.vsn, new_vsn=old, mode=options.state_for(kind))
         part = UsersPart(way if way.runs_code else Way("automatic"), kind, DownTo(old), options.extra_for(kind))
-        return Course(kind, target, vsn=old, part=part)
+        return Course(kind, target, vsn=old, part=part, migrations=migrations)
 
 
 def _done(outcome: Any) -> Changed:

@@ -93,9 +93,9 @@ class Migrations:
 class Course:
     """How processes of class *old_class* that are of one version go over to *new_class*, and their states to *vsn*."""
 
-    __slots__ = ("migrates", "new_class", "part", "state_of", "supervises", "vsn")
+    __slots__ = ("check", "migrates", "new_class", "part", "state_of", "supervises", "vsn")
 
-    def __init__(self, old_class: type, new_class: type, *, vsn: Any, part: UsersPart) -> None:
+    def __init__(self, old_class: type, new_class: type, *, vsn: Any, part: UsersPart, migrations: Migrations) -> None:
         self.new_class = new_class
         self.vsn = vsn
         self.part = part
@@ -103,6 +103,8 @@ class Course:
         self.supervises: bool = getattr(old_class, "supervises", False)
         self.migrates = not self.supervises and part.way.kind != "preserve"
         """Whether there is an automatic part."""
+        self.check = migrations.check_of(new_class) if self.migrates else None
+        """Says what is wrong with a state, if the class declares what its states are."""
 
 
 def state_of(process: Process) -> Any:
@@ -142,16 +144,11 @@ def finished(
             raise failed(process, course.new_class, error) from error
         state, report = result.value, result.report
     is_other = state is not done.before
-    if is_other and course.migrates:
-        _refuse_other_type(process, migrations, course.new_class, state)
+    wrong = course.check(state) if is_other and course.check is not None else None
+    if wrong is not None:
+        declared = f"{course.new_class.__name__}(GenServer[…])"
+        msg = f"the converted state is not what the class declares, {declared}: {wrong}"
+        raise failed(process, course.new_class, MigrationFailed(msg))
     return Conversion(
         process, process.actor, course.new_class, state, course.vsn, is_other, report, done.then, done.lost
     )
-
-
-def _refuse_other_type(process: Process, migrations: Migrations, new_class: type, state: Any) -> None:
-    check = migrations.check_of(new_class)
-    wrong = check(state) if check is not None else None
-    if wrong is not None:
-        msg = f"the converted state is not what the class declares, {new_class.__name__}(GenServer[…]): {wrong}"
-        raise failed(process, new_class, MigrationFailed(msg))

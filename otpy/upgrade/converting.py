@@ -121,11 +121,10 @@ class Converting:
         courses = {process: self._course(process) for process in resting.started()}
         supervisors = [process for process, course in courses.items() if course.supervises]
         self._brought_along = {each: brought_along(each.state, self.migrations.here()) for each in supervisors}
-        inside = [process for process, course in courses.items() if course.part.way.runs_code]
-        done = dict(self._run(resting, inside, lambda process: self._changed(process, courses[process])))
-        for process, course in courses.items():
-            if not course.part.way.runs_code:
-                done[process] = self._changed(process, course)
+        running = {course for course in {*courses.values()} if course.part.way.runs_code}
+        inside = [process for process, course in courses.items() if course in running]
+        done = dict(self._run(resting, inside, lambda process: self._asked(process, courses[process])))
+        done |= {process: self._left(process, course) for process, course in courses.items() if course not in running}
         current = self._current(courses, done)
         conversions = []
         for process, course in courses.items():
@@ -140,7 +139,8 @@ class Converting:
     def convert_here(self, process: Process) -> Conversion | None:
         """Return what *process*, which runs this itself, shall be; None if it was ended. Raises MigrationFailed."""
         course = self._course(process)
-        conversion = self._finished(process, course, self._changed(process, course))
+        done: Changed = (self._asked if course.part.way.runs_code else self._left)(process, course)
+        conversion = self._finished(process, course, done)
         if conversion is not None:
             self._refuse_changed_shapes([conversion])
         return conversion
@@ -165,29 +165,34 @@ class Converting:
         way = self._ways.of(new_class, old_vsn=old, new_vsn=self.versions.new(new_class))
         extra = self._options.extra_for(new_class)
         part = UsersPart(way, new_class, old, extra, copies=self.migrations.copies)
-        return Course(kind, new_class, vsn=self.versions.after(new_class, vsn), part=part)
+        return Course(kind, new_class, vsn=self.versions.after(new_class, vsn), part=part, migrations=self.migrations)
 
     def _course_back(self, kind: type, vsn: Any) -> Course:
         """Return what is left to do for those whose user's part was done before, going down, or is not wanted."""
         new_class = self._new_class(kind)
         part = UsersPart(Way("automatic"), new_class)
-        return Course(kind, new_class, vsn=self.versions.after(new_class, vsn), part=part)
+        return Course(kind, new_class, vsn=self.versions.after(new_class, vsn), part=part, migrations=self.migrations)
 
     def _new_class(self, kind: type) -> type:
         return self._preparation.replaced.get(kind) or kind
 
-    def _changed(self, process: Process, course: Course) -> Any:
-        """Return what the user's part makes of the state; runs in *process*, if it runs code."""
-        if process in self._kept:  # of the classes of before the upgrade, which may have been replaced, there and back
-            kept = self._kept[process]
-            return Changed(course.state_of(process), Migration(current_successors(kept)).migrate(kept).value)
-        if process in self._down:
-            return self._down[process]
+    def _asked(self, process: Process, course: Course) -> Any:
+        """Return what the user's part makes of the state; runs in *process*."""
         if not course.supervises:
             return course.part.change(process, course.state_of(process))
         with rehearsing(allow=self._allowed):  # the `init` of a supervisor has to be pure
             done: Any = course.part.change(process, self.state_before(process))
         return msgspec.structs.replace(done, before=process.state)
+
+    def _left(self, process: Process, course: Course) -> Changed:
+        """Return what the automatic part gets, where no code of the user's runs (any more)."""
+        if process in self._down:
+            return self._down[process]
+        state = course.state_of(process)
+        if process not in self._kept:
+            return Changed(state, state)
+        kept = self._kept[process]  # of the classes of before the upgrade, which may have been replaced, there and back
+        return Changed(state, Migration(current_successors(kept)).migrate(kept).value)
 
     def _current(self, courses: Mapping[Process, Course], done: Mapping[Process, Changed]) -> set[Course]:
         """Return the courses in whose states nothing of the old classes is left."""

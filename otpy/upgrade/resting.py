@@ -9,6 +9,7 @@ from otpy.kernel.clock import FOREVER
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime
 from otpy.kernel.suspension import Suspension
+from otpy.upgrade.collector import FullCollections
 from otpy.upgrade.members import Concerned
 from otpy.upgrade.options import Options
 from otpy.upgrade.steps import Steps
@@ -20,11 +21,19 @@ Levels = Iterable[Iterable[Process]]
 class Resting:
     """Processes that an upgrade has brought to rest; without a suspension, an empty set."""
 
-    def __init__(self, options: Options, steps: Steps, suspension: Suspension | None = None) -> None:
+    def __init__(
+        self,
+        options: Options,
+        steps: Steps,
+        suspension: Suspension | None = None,
+        *,
+        collections: FullCollections | None = None,
+    ) -> None:
         self.suspension = suspension
         self.processes = [] if suspension is None else [p for p in tuple(suspension.members) if p.exit_reason is None]
         self._options = options
         self._steps = steps
+        self._collections = collections
 
     def started(self) -> list[Process]:
         """Return the living ones that have a state."""
@@ -53,8 +62,12 @@ class Resting:
 
     def resume(self) -> None:
         """Let everybody go on."""
-        if self.suspension is not None:
-            self.suspension.resume()
+        try:
+            if self.suspension is not None:
+                self.suspension.resume()
+        finally:
+            if self._collections is not None:
+                self._collections.allow()
 
     def pause(self) -> float:
         """Return for how many seconds they rested."""
@@ -73,10 +86,13 @@ def bring_to_rest(
 
     Processes of *concerned* classes that are started meanwhile belong to it.
     """
-    suspension = Suspension(runtime, concerned)
+    suspension, collections = Suspension(runtime, concerned), FullCollections()
     try:
         suspension.suspend(find, min(options.suspend_timeout, steps.seconds_left()))
+        return Resting(options, steps, suspension, collections=collections)
     except BaseException:  # whoever asked may have been ended meanwhile
-        suspension.resume()
+        try:
+            suspension.resume()
+        finally:
+            collections.allow()
         raise
-    return Resting(options, steps, suspension)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from otpy.behaviours.migrations import Migration
+from otpy.behaviours.migrations.kinds import ATOMIC
 from otpy.code.journal import Journal
 from otpy.errors import MigrationFailed
 from otpy.kernel.ets import Table
@@ -34,12 +35,15 @@ def convert_roots(processes: Sequence[Process], migration: Migration, journal: J
         return
     convert_timers(processes[0].runtime, migration, journal)
     for process in processes:
-        if process.exit_reason is None:
+        if process.exit_reason is not None:
+            continue
+        if process.mailbox or process.held:
             convert_mailbox(process, migration, journal)
+        if type(process.argument) not in ATOMIC:
             convert_argument(process, migration, journal)
-            for belonging in tuple(process.belongings or ()):
-                if isinstance(belonging, Table):
-                    convert_rows(belonging, migration, journal)
+        for belonging in tuple(process.belongings or ()):
+            if isinstance(belonging, Table):
+                convert_rows(belonging, migration, journal)
 
 
 def convert_argument(process: Process, migration: Migration, journal: Journal) -> None:

@@ -189,9 +189,8 @@ class Transaction:
         self._resting = bring_to_rest(
             self.runtime, self._find(), self.concerned, options=self.options, steps=self.steps
         )
-        for process in self._resting.processes:
-            if process.exit_reason is None:
-                self._check_class(process)
+        for one_of_its_class in {type(process.actor): process for process in self._resting.processes}.values():
+            self._check_class(one_of_its_class)
 
     def _check_class(self, process: Process) -> None:
         """Refuse what *process* cannot become. Raises IncompatibleUpgrade."""
@@ -254,10 +253,14 @@ class Transaction:
         if self.options.watch is not None and not self.options.watch.keep_work:
             copies = Copies()
             self.states_before = {c.process: copies.copy(state_of(c.process)).value for c in self._conversions}
+        self.converted = sum(conversion.converted for conversion in self._conversions)
+        supervising = {kind for kind in {c.new_class for c in self._conversions} if getattr(kind, "supervises", False)}
+        own: list[Conversion] = []
         for conversion in self._conversions:
-            self._note_children(conversion.process, conversion.state)
-            self.converted += conversion.converted
-        own = [c for c in self._conversions if not getattr(c.new_class, "supervises", False)][:STATES_NOTED]
+            if conversion.new_class in supervising:
+                self._note_children(conversion.process, conversion.state)
+            elif len(own) < STATES_NOTED:
+                own.append(conversion)
         self._note_states([(c.process, self.converting.state_before(c.process), c.state) for c in own])
         commit(self._conversions, self._journal)
         migration = self.converting.migrations.here()

@@ -58,5 +58,5 @@ class Trial:
         part = self.part(kind, process.vsn)
         done = part.change(process, state)
         settled = done if isinstance(done, Changed) else asyncio.run(done)
-        course = Course(kind, self.ghost_of(kind), vsn=None, part=part)
+        course = Course(kind, self.ghost_of(kind), vsn=None, part=part, migrations=self._migrations)
         return finished(process, course, self._migrations, settled)

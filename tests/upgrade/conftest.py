@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -14,6 +15,14 @@ from otpy import code
 from otpy.code.history import histories
 
 Make: TypeAlias = Callable[[str, str], ModuleType]
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """However an upgrade ends, the garbage collector is set as before."""
+    before = gc.get_threshold()
+    yield
+    assert gc.get_threshold() == before
 
 
 @pytest.fixture

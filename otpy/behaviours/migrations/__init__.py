@@ -86,7 +86,7 @@ class Migration:
 
         Raises: MigrationFailed, naming class and field.
         """
-        if self._nothing:
+        if self._nothing or type(state) in ATOMIC:
             return Migrated(state, NOTHING)
         changing = self._scan.changing(state)
         if not changing:

@@ -90,19 +90,21 @@ class Scan:
                 )
             if not found:
                 return
-            by_id = dict(zip(map(id, found), found, strict=True))
-            fresh = by_id.keys() - seen
-            seen |= fresh
-            found = [by_id[key] for key in fresh]
+            keys = set(map(id, found))
+            if len(keys) < len(found) or not seen.isdisjoint(keys):
+                by_id = dict(zip(map(id, found), found, strict=True))
+                found = [by_id[key] for key in keys - seen]
+            seen |= keys
             if FunctionType in kinds:
                 found = [part for thing in found for part in own_parts(thing)]
             else:
                 found = referents(*found)
 
     def _has_old(self, found: Iterable[object], kinds: set[type]) -> bool:
-        classes = self._classes & kinds
-        if classes and any(type(thing) in classes and self.is_old(thing) for thing in found):
-            return True
+        for kind in self._classes & kinds:
+            is_current = self._reshaped.get(kind)
+            if is_current is None or not all(is_current(thing) for thing in found if type(thing) is kind):
+                return True
         return self._has_replaced(found, kinds)
 
     def _has_replaced(self, found: Iterable[object], kinds: set[type]) -> bool:

@@ -173,7 +173,8 @@ def current_test(cls: type, *, old: Shape, new: Shape) -> Callable[[Any], bool]:
     wanted = {*change.added, *change.renamed.values()} - new.private
     unwanted = {*change.dropped, *change.renamed, *change.hidden}
     private = new.private
-    attributes = Layout(cls).attributes
+    layout = Layout(cls)
+    attributes: Callable[[Any], dict[str, Any]] = layout.attributes if layout.slots else vars
 
     def is_current(instance: Any) -> bool:
         has = attributes(instance).keys()

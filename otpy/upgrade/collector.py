@@ -1,0 +1,29 @@
+"""Full collections of Python's garbage collector, put off while processes rest.
+
+A full collection looks at every object of the program, and all else stands still: half a second with a hundred thousand
+states. The conversions make so many objects that there would be several. The young generations are collected as ever,
+so garbage does not pile up; what was put off comes when everybody goes on. Interpreters whose collector does its work
+in small portions pay no heed to this, and need not.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Final, final
+
+NEVER: Final = 2**31 - 1
+"""The highest threshold there is."""
+
+
+@final
+class FullCollections:
+    """Those of one rest: put off when it is made, until `allow`."""
+
+    def __init__(self) -> None:
+        self._before = gc.get_threshold()
+        gc.set_threshold(*self._before[:2], NEVER)
+
+    def allow(self) -> None:
+        """Let them come again as they did before; whoever has set something else meanwhile keeps that."""
+        if gc.get_threshold() == (*self._before[:2], NEVER):
+            gc.set_threshold(*self._before)
