@@ -101,9 +101,7 @@ class Converting:
             part = self.parts_down.of(type(process.actor), process.vsn)
             if part is not None and part.way.runs_code and process not in self._kept:
                 parts[process] = part
-        self._down = dict(
-            self._run(resting, list(parts), lambda process: parts[process].change(process, process.state))
-        )
+        self._down = self._run(resting, list(parts), lambda process: parts[process].change(process, process.state))
 
     def _part_down(self, kind: type, vsn: Any) -> UsersPart | None:
         down_to = self._options.down_to
@@ -118,12 +116,12 @@ class Converting:
 
     def convert(self, resting: Resting) -> list[Conversion]:
         """Return what each process shall be; nothing is put in place yet. Raises MigrationFailed."""
-        courses = {process: self._course(process) for process in resting.started()}
+        courses = self._courses_of(resting.started())
         supervisors = [process for process, course in courses.items() if course.supervises]
         self._brought_along = {each: brought_along(each.state, self.migrations.here()) for each in supervisors}
         running = {course for course in {*courses.values()} if course.part.way.runs_code}
         inside = [process for process, course in courses.items() if course in running]
-        done = dict(self._run(resting, inside, lambda process: self._asked(process, courses[process])))
+        done = self._run(resting, inside, lambda process: self._asked(process, courses[process]))
         done |= {process: self._left(process, course) for process, course in courses.items() if course not in running}
         current = self._current(courses, done)
         conversions = []
@@ -154,6 +152,12 @@ class Converting:
     def state_before(self, process: Process) -> Any:
         """Return the state that *process* is converted from: that of a supervisor has its specs in the new classes."""
         return self._brought_along.get(process, process.state)
+
+    def _courses_of(self, processes: Collection[Process]) -> dict[Process, Course]:
+        if self._down or self._kept:
+            return {process: self._course(process) for process in processes}
+        course_of = self._courses.of
+        return {process: course_of(type(process.actor), process.vsn) for process in processes}
 
     def _course(self, process: Process) -> Course:
         is_back = process in self._down or process in self._kept
@@ -212,16 +216,16 @@ class Converting:
             self._failed(process, error)
             return None
 
-    def _run(self, resting: Resting, processes: list[Process], job: Job) -> list[tuple[Process, Any]]:
+    def _run(self, resting: Resting, processes: list[Process], job: Job) -> dict[Process, Any]:
         """Run *job* in each process; a process that dies on the way just leaves the set. Raises what a job raised."""
-        done = []
+        done: dict[Process, Any] = {}
         for process, outcome in zip(processes, resting.run(processes, job), strict=True):
             if outcome is PENDING:
                 self._steps.in_time("convert")
                 late = f"{process!r}: code_change did not end within {self._options.code_change_timeout} s"
                 self._failed(process, MigrationFailed(late, process))
             elif type(outcome) is not Failed:
-                done.append((process, outcome))
+                done[process] = outcome
             elif not isinstance(outcome.error, ServerExited) and not process.fenced:
                 self._failed(process, outcome.error)
         return done
