@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, final
 
-from otpy.behaviours.migrations.plain import Stored, to_bytes
+from otpy.behaviours.migrations.plain import Room, Stored, to_bytes
 from otpy.errors import ForcedRollback, StoreError, UpgradeError
 from otpy.kernel.process import Process
 from otpy.store.recorder import Recorder
@@ -13,6 +13,9 @@ from otpy.store.values import Ending, Planned, Record, Snapshot, Source
 from otpy.store.values import Step as StoredStep
 from otpy.upgrade.preparation import Preparation
 from otpy.upgrade.report import Step, UpgradeRecord, UpgradeReport
+
+STATES_SIZE: Final = 256 * 1024
+"""Bytes, about, that are kept of the states of one upgrade: it takes them down while everybody rests."""
 
 
 @final
@@ -47,9 +50,21 @@ class Recording:
         else:
             self.recorder.step(self.id, StoredStep(step.name, step.seconds))
 
-    def states(self, found: Sequence[tuple[Process, Any, Any]]) -> None:
-        """Take down what the states of some processes were and will be. They wait: nothing is written yet."""
-        self._states = [snapshot for process, before, after in found for snapshot in _snapshots(process, before, after)]
+    def states(self, found: Sequence[tuple[Process, Any, Any]]) -> list[str]:
+        """Take down what the states of some processes were and will be; return what went wrong.
+
+        They wait: nothing is written yet, and there is only so much room for them all.
+        """
+        share, problems = STATES_SIZE // max(2 * len(found), 1), list[str]()
+        for process, before, after in found:
+            for moment, state in (("before", before), ("after", after)):
+                try:
+                    stored = to_bytes(state, Room(share))
+                except Exception as error:  # noqa: BLE001 - of what users have registered, or of a value
+                    problems.append(f"the state of {process!r} is not kept: {type(error).__name__}: {error}")
+                    stored = Stored(None, (f"state: {type(error).__name__}: {error}",))
+                self._states.append(_snapshot(process, moment, stored))
+        return problems
 
     def end(self, report: UpgradeReport, error: BaseException | None) -> str | None:
         """Write how it ended; returns what people have to be told if that cannot be written."""
@@ -90,18 +105,16 @@ class Recording:
         )
 
 
-def _snapshots(process: Process, before: Any, after: Any) -> Iterator[Snapshot]:
+def _snapshot(process: Process, moment: Any, stored: Stored) -> Snapshot:
     kind = type(process.actor)
-    for moment, state in (("before", before), ("after", after)):
-        stored: Stored = to_bytes(state)
-        yield Snapshot(
-            process=repr(process),
-            behaviour=f"{kind.__module__}.{kind.__qualname__}",
-            vsn="" if process.vsn is None else str(process.vsn),
-            moment=moment,  # type: ignore[arg-type]
-            state=stored.data,
-            not_stored="; ".join(stored.left_out),
-        )
+    return Snapshot(
+        process=repr(process),
+        behaviour=f"{kind.__module__}.{kind.__qualname__}",
+        vsn="" if process.vsn is None else str(process.vsn),
+        moment=moment,
+        state=stored.data,
+        not_stored="; ".join(stored.left_out),
+    )
 
 
 def _vsn(found: Preparation, name: str) -> str:

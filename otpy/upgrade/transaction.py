@@ -52,7 +52,8 @@ log = logging.getLogger("otpy.upgrade")
 STATES_NOTED: Final = 16
 """Servers whose states before and after are kept in the store: those of all would cost too long a pause."""
 
-NoteStates: TypeAlias = Callable[[Sequence[tuple[Process, Any, Any]]], object]
+NoteStates: TypeAlias = Callable[[Sequence[tuple[Process, Any, Any]]], Iterable[str]]
+"""Takes processes with their states before and after, while all are at rest; returns what went wrong, for warnings."""
 
 
 @final
@@ -87,7 +88,7 @@ class Transaction:
         self.watch: Watch | None = None
         self.states_before: dict[Process, Any] = {}
         self._record: Callable[[], object] = lambda: None
-        self._note_states: NoteStates = len
+        self._note_states: NoteStates = lambda _states: ()
         self._journal = Journal()
         self._resting = Resting(options, self.steps)
         self._places: dict[type, str] = {}
@@ -103,7 +104,7 @@ class Transaction:
     def listen(self, record: Callable[[], object], tell: Tell, states: NoteStates) -> None:
         """Have *record* called before anything is touched, which may refuse, and *tell* after each step.
 
-        *states* is given processes with their states before and after the conversion, while all are at rest.
+        *states*: see NoteStates.
         """
         self._record = record
         self._note_states = states
@@ -261,7 +262,7 @@ class Transaction:
                 self._note_children(conversion.process, conversion.state)
             elif len(own) < STATES_NOTED:
                 own.append(conversion)
-        self._note_states([(c.process, self.converting.state_before(c.process), c.state) for c in own])
+        self.warnings += self._note_states([(c.process, self.converting.state_before(c.process), c.state) for c in own])
         commit(self._conversions, self._journal)
         migration = self.converting.migrations.here()
         members, replaced = self._resting.members(), self.preparation.replaced

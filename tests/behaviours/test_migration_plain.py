@@ -178,3 +178,41 @@ trees = st.recursive(
 def test_any_tree_comes_back(state: Any) -> None:
     """Whatever it is made of."""
     assert there_and_back(state) == state
+
+
+# -- only so much of it ------------------------------------------------------------------------------
+
+BIG = 10_000_000
+
+ENORMOUS: dict[str, Callable[[], Any]] = {
+    "list": lambda: [0] * BIG,
+    "dict": lambda: dict.fromkeys(range(BIG // 10)),
+    "nested": lambda: [[[0] * 100] * 100] * 100_000,
+    "text": lambda: {"text": "x" * BIG},
+    "long key": lambda: {"x" * BIG: 1},
+    "bytearray": lambda: [bytearray(BIG)],
+}
+
+
+@pytest.mark.parametrize("make", ENORMOUS.values(), ids=ENORMOUS)
+def test_what_is_too_big_is_not_walked_to_its_end(make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is taken down while processes rest: what it costs is bounded by the room, whatever the state is."""
+    state, walked = make(), list[object]()
+    value = plain.Writer.value
+
+    def counted(self: plain.Writer, part: Any, where: str) -> Any:
+        walked.append(part)
+        return value(self, part, where)
+
+    monkeypatch.setattr(plain.Writer, "value", counted)
+    stored = plain.to_bytes(state, plain.Room(16_000))
+    assert stored == plain.Stored(None, ("state: too big: only about 16000 bytes are kept",))
+    assert len(walked) <= 1001
+
+
+def test_what_there_is_room_for_is_stored_as_ever() -> None:
+    """Up to the last byte that was given."""
+    state = {"text": "x" * 900, "list": [1, 2]}
+    whole = plain.to_bytes(state)
+    assert plain.to_bytes(state, plain.Room(2000)) == whole
+    assert plain.to_bytes(state, plain.Room(900)).data is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -69,3 +70,40 @@ def test_snapshot_of_another_version_is_refused(module: Make) -> None:
         otpy.MigrationFailed, match=r"version '2', and the snapshot is of m_snapshot\.Keeper in version '1'"
     ):
         restored(pid, taken)
+
+
+# -- what the history keeps of an upgrade ------------------------------------------------------------
+
+STATE = source("""
+    import otpy
+    class Holder(otpy.GenServer):
+        def init(self, arg):
+            return otpy.Ok(arg)
+        def handle_call(self, request, from_, state):
+            return otpy.Reply({shown}, state)
+        def code_change(self, old_vsn, state, extra):
+            return otpy.Ok(state)
+""")
+
+
+def _boxed(_vsn: object, state: Any) -> list[Any]:
+    return [state]
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [(lambda: "x" * 1_000_000, "too big"), (lambda: 10**6000, "Exceeds the limit")],
+    ids=["too big to be kept", "refuses to be text"],
+)
+@inside
+def test_a_state_that_cannot_be_kept_for_the_history_is_upgraded(
+    module: Make, make: Callable[[], Any], why: str
+) -> None:
+    """To show it later is a convenience; the upgrade goes on without it, and the history says why."""
+    pid = module("m_holder", STATE.format(shown="'old'")).Holder.start(make())
+    report = upgrade.reload_module("m_holder", STATE.format(shown="'new'") + "\nX = 1\n", state=_boxed)
+    assert otpy.call(pid, "?") == "new"
+    (change,) = upgrade.timeline(report.id).states
+    assert why in change.before
+    assert why in change.after
+    assert any(why in warning for warning in report.warnings) == (why != "too big")

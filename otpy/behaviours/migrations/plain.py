@@ -25,6 +25,9 @@ FORMAT: Final = 1
 MANY: Final = 10
 """How many things that cannot be stored are named."""
 LONGEST_INT: Final = 2**63
+EACH: Final = 16
+"""Bytes that a value counts besides its text: to look at it costs time."""
+LONG: Final = frozenset({str, bytes, bytearray})
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -34,11 +37,37 @@ class Stored(msgspec.Struct, frozen=True):
     left_out: tuple[str, ...] = ()
 
 
-def to_bytes(state: Any) -> Stored:
-    """Return *state* as bytes, in msgpack. It is read only; nothing of a user's code runs but what was registered."""
-    writer = Writer()
-    root = writer.value(state, "state")
-    writer.write_all()
+class NoRoomError(Exception):
+    """What is to be written is too big."""
+
+
+@final
+class Room:
+    """Room for a state of about *size* bytes. A walk ends where there is no more, so what it costs is known before."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._left = size
+
+    def take(self, size: int) -> None:
+        """Use *size* bytes of it. Raises NoRoomError."""
+        self._left -= size
+        if self._left < 0:
+            msg = f"too big: only about {self.size} bytes are kept"
+            raise NoRoomError(msg)
+
+
+def to_bytes(state: Any, room: Room | None = None) -> Stored:
+    """Return *state* as bytes, in msgpack, if there is *room* for it; None: there always is.
+
+    It is read only; nothing of a user's code runs but what was registered.
+    """
+    writer = Writer(room)
+    try:
+        root = writer.value(state, "state")
+        writer.write_all()
+    except NoRoomError as error:
+        return Stored(None, (f"state: {error}",))
     if writer.left_out:
         return Stored(None, tuple(writer.left_out))
     try:
@@ -70,7 +99,8 @@ def from_bytes(data: bytes) -> Any:
 class Writer:
     """The list of objects, and where each of them stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room | None = None) -> None:
+        self._room = room
         self.objects: list[Any] = []
         self.left_out: list[str] = []
         self._places: dict[int, int] = {}
@@ -81,6 +111,8 @@ class Writer:
     def value(self, value: Any, where: str) -> Any:
         """What stands for *value* in the object that holds it; *where* says which that is, for people."""
         kind = type(value)
+        if self._room is not None:
+            self._room.take(EACH + (len(value) if kind in LONG else 0))
         if kind in PLAIN:
             if kind is int and not -LONGEST_INT <= value < LONGEST_INT:
                 return [BIG, str(value)]

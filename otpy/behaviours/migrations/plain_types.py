@@ -138,9 +138,14 @@ def _mapping(name: str) -> Describe:
 
 def _items(values: dict[Any, Any]) -> Parts:
     for key, value in values.items():
-        shown = f"[{key!r:.40}]" if type(key) in PLAIN else "[…]"
+        shown = f"[{_start(key)!r:.40}]" if type(key) in PLAIN else "[…]"
         yield shown, key
         yield shown, value
+
+
+def _start(key: Any) -> Any:
+    """As much of *key* as is shown: it may be long."""
+    return key[:40] if isinstance(key, str | bytes) else key
 
 
 def _deque(value: deque[Any]) -> tuple[str, Any, Parts]:
