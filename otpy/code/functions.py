@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from types import CodeType, FunctionType
+from types import CellType, CodeType, FunctionType
 from typing import Any, cast
 
 
-def twin(function: FunctionType, namespace: dict[str, Any], code: CodeType) -> FunctionType:
-    """The same function in another namespace; closure cells, defaults and attributes are shared."""
-    made = FunctionType(code, namespace, function.__name__, function.__defaults__, function.__closure__)
+def twin(
+    function: FunctionType,
+    namespace: dict[str, Any],
+    code: CodeType,
+    closure: tuple[CellType, ...] | None = None,
+) -> FunctionType:
+    """The same function in another namespace; defaults and attributes are shared, and the cells if none are given."""
+    made = FunctionType(code, namespace, function.__name__, function.__defaults__, closure or function.__closure__)
     made.__kwdefaults__ = function.__kwdefaults__
     made.__qualname__ = function.__qualname__
     made.__module__ = function.__module__

@@ -204,6 +204,7 @@ class Preparation:
             loaded=tuple(self.loaded),
             dependents=tuple(each for each in self.dependents if each.has_run),
             conformed=conformed,
+            kept_members=kept,
             caches=Caches(edited),
             preparation=self.journal,
             in_place=self.in_place,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -31,6 +31,8 @@ class Prepared:
     refusals: tuple[DefinitionChange, ...] = ()
     """What cannot be done, each with advice. Then nothing may be installed."""
     in_place: bool = True
+    kept_members: Mapping[type, Collection[str]] = field(default_factory=dict, repr=False)
+    """For live classes that are edited, the members that stay as they are: what the program has made of them."""
     conformed: Conformed = field(default_factory=lambda: conform(()), repr=False)
     caches: Caches = field(default_factory=Caches, repr=False)
     preparation: Journal = field(default_factory=Journal, repr=False)

@@ -153,10 +153,3 @@ def _detach(module: ModuleType, name: str) -> None:
     package = sys.modules.get(parent)
     if package is not None and vars(package).get(child) is module:
         delattr(package, child)
-
-
-def lend(module: ModuleType) -> None:
-    """Have the running thread see what the thread sees that made the View *module*, which then does not any more."""
-    if type(module) is View:
-        _, scratch, live = object.__getattribute__(module, "_seen")
-        object.__setattr__(module, "_seen", (get_ident(), scratch, live))

@@ -64,6 +64,7 @@ def proposal(
     supervisor: Process,
     behaviour: type[Behaviour[Any]],
     *,
+    state: Any = None,
     old_vsn: Any = None,
     extra: Any = None,
     allow: Collection[str] = (),
@@ -71,9 +72,10 @@ def proposal(
     """Return what *behaviour*, the new version of the class of *supervisor*, would make of its children.
 
     Its `code_change` is run, which runs `init`; effects on otpy are refused but for those that *allow* names, and are
-    noted in the Rehearsal. Raises what they raise, EffectRefused and BadReturn among it.
+    noted in the Rehearsal. *state*: what it begins with; None: the state of *supervisor*.
+    Raises what they raise, EffectRefused and BadReturn among it.
     """
-    old = supervisor.state
+    old = supervisor.state if state is None else state
     with rehearsing(allow=allow) as rehearsal:
         result = attach(behaviour, supervisor).code_change(old_vsn, old, extra)
     if not isinstance(result, Ok):

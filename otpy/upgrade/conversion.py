@@ -59,19 +59,13 @@ class Migrations:
     """The automatic migrations of one upgrade: one for each thread that converts, so that none is used by two.
 
     What processes share they go on sharing if they are converted on one thread. *replaced* and *reshaped*: see
-    `otpy.behaviours.migrations.Migration`; *as_classes*: see `Copies`.
+    `otpy.behaviours.migrations.Migration`.
     """
 
-    def __init__(
-        self,
-        replaced: Classes,
-        reshaped: Mapping[type, Shape] | None = None,
-        *,
-        as_classes: Mapping[type, type] | None = None,
-    ) -> None:
+    def __init__(self, replaced: Classes, reshaped: Mapping[type, Shape] | None = None) -> None:
         self.classes = replaced
         self.reshaped = reshaped or {}
-        self.copies = Copies(as_classes)
+        self.copies = Copies()
         self._own = threading.local()
         self._checks: dict[type, Check | None] = {}
 

@@ -1,8 +1,7 @@
 """The rehearsal: converting copies of live states with the new definitions, before anybody is paused for it.
 
-The new definitions have been run beside the live modules by then, and are used there: nothing live is touched. States
-are copied between two messages, a few processes at a time; the conversion runs on the copies, where otpy's own effects
-are refused, and the outcome is thrown away.
+States are copied between two messages, a few processes at a time. The conversion runs on the copies, in a mirror of the
+program as it will be (see mirror.py); what it does to otpy and to the world is refused; and the outcome is thrown away.
 
 Of many processes of one behaviour some are tried, spread over all: the upgrade itself converts copies too, and takes
 everything back if one fails. The rehearsal is there to find out early, not to be the safety net.
@@ -11,8 +10,7 @@ everything back if one fails. The rehearsal is there to find out early, not to b
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import msgspec
@@ -22,6 +20,7 @@ from otpy.behaviours.migrations import Copies, Report
 from otpy.errors import CallTimeout, MigrationFailed, RehearsalFailed, SuspendTimeout, UpgradeError
 from otpy.kernel.process import Process
 from otpy.kernel.rehearsal import rehearsing
+from otpy.safety.effects import KINDS, watched
 from otpy.upgrade.attempts import Attempt
 from otpy.upgrade.children import proposal
 from otpy.upgrade.conversion import state_of
@@ -77,7 +76,7 @@ def within(transaction: Transaction, tries: _Tries | _Proposals) -> Rehearsed:
     Raises RehearsalFailed, and ReloadTimeout when the time for the whole is over.
     """
     seconds, steps = transaction.options.code_change_timeout, transaction.steps
-    attempt = Attempt(partial(_run, tries), label="rehearsal", late=_forget)
+    attempt = Attempt(tries.run, label="rehearsal", late=_forget)
     before = -1
     while before != tries.progress and steps.seconds_left() > 0:
         before = tries.progress
@@ -87,11 +86,6 @@ def within(transaction: Transaction, tries: _Tries | _Proposals) -> Rehearsed:
     steps.in_time("rehearse")
     message = f"{tries.name}: the conversion of a copy did not end within {seconds} s; it stood at {where}"
     raise RehearsalFailed(message, (message,))
-
-
-def _run(tries: _Tries | _Proposals) -> Rehearsed:
-    with tries.trial.names.in_use():
-        return tries.run()
 
 
 def _forget(_found: Rehearsed) -> None:
@@ -172,7 +166,8 @@ class _Tries:
 
     def _try(self, process: Process, state: Any) -> None:
         """Convert one copy, and throw the outcome away."""
-        with rehearsing(allow=(*HARMLESS, *self._transaction.policy.otpy_effects)) as seen:
+        allow = (*HARMLESS, *self._transaction.policy.otpy_effects)
+        with _stopping(self._transaction, self.effects), rehearsing(allow=allow) as seen:
             try:
                 self._reports.append(self.trial.convert(process, state, kind=self._kind).report)
             except UpgradeError as error:
@@ -204,15 +199,28 @@ class _Proposals:
         return Rehearsed(self.name, tried=count, total=count, problems=tuple(map(str, self.errors)))
 
     def _ask(self, process: Process) -> None:
-        ghost, extra = self.trial.ghost_of(self._kind), self._transaction.options.extra_for(self._kind)
+        new_class, allow = self.trial.new_class(self._kind), self._transaction.policy.otpy_effects
         try:
-            plan, seen = proposal(process, ghost, extra=extra, allow=self._transaction.policy.otpy_effects)
+            with _stopping(self._transaction, self.effects):
+                state, extra = self.trial.state_of(process), self.trial.extra_for(self._kind)
+                plan, seen = proposal(process, new_class, state=state, extra=extra, allow=allow)
         except Exception as error:  # noqa: BLE001 - whatever `init` raises is what is wrong with it
             text = f"{process!r}: the init of {self.name} cannot be asked again: {type(error).__name__}: {error}"
             self.errors.append(MigrationFailed(text, process, error))
             return
         self.effects += map(str, seen.refused)
         self.proposals[process] = plan
+
+
+@contextlib.contextmanager
+def _stopping(transaction: Transaction, effects: list[str]) -> Generator[None]:
+    """Stop what the block does to the world, and add it to *effects*, in case the code swallows the error."""
+    allow = KINDS if transaction.options.allow_dangerous else transaction.policy.effects
+    with watched(allow=allow) as world:
+        try:
+            yield
+        finally:
+            effects += map(str, world.refused)
 
 
 def _name(kind: type) -> str:

@@ -1,17 +1,19 @@
-"""Trying conversions on copies, with the new definitions that have been run but not installed."""
+"""Trying conversions on copies, in a mirror of the program as it will be: nothing live is touched. See mirror.py."""
 
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, final
 
-from otpy.behaviours.migrations import shape_of
+from otpy.behaviours.children_ordered import OrderedChildren
+from otpy.behaviours.migrations import Copies, difference, shape_of, shapes_of
 from otpy.kernel.process import Process
 from otpy.upgrade.conversion import Conversion, Course, Migrations, finished
-from otpy.upgrade.standin import NewNames
+from otpy.upgrade.mirror import Mirror
 from otpy.upgrade.users_part import Changed, UsersPart
-from otpy.upgrade.versions import Versions
-from otpy.upgrade.ways import Way, Ways
+from otpy.upgrade.versions import PerVersion, Versions
+from otpy.upgrade.ways import Ways
 
 if TYPE_CHECKING:
     from otpy.upgrade.transaction import Transaction
@@ -19,44 +21,77 @@ if TYPE_CHECKING:
 
 @final
 class Trial:
-    """Conversions of copies. The new version of each class stands in for the live one, which is not touched."""
+    """Conversions of copies by the new versions of classes, as they are in the mirror."""
 
     def __init__(self, transaction: Transaction) -> None:
-        preparation = transaction.preparation
-        assert preparation.prepared is not None
-        self._preparation = preparation
+        preparation, prepared = transaction.preparation, transaction.preparation.prepared
+        assert prepared is not None
         self._options = transaction.options
-        self._parts_down = transaction.converting.parts_down
-        self._ghosts = preparation.prepared.ghosts
+        self._ghosts = prepared.ghosts
         self._versions = Versions(preparation)
         self._ways = Ways(transaction.options.state_for, namespaces=preparation.namespaces)
-        self.names = NewNames(preparation.prepared)
-        shapes = {ghost: shape_of(live) for live, ghost in self._ghosts.items()}
-        self._migrations = Migrations({**preparation.replaced, **self._ghosts}, shapes, as_classes=self._ghosts)
+        self._parts_down = transaction.converting.parts_down
+        self._parts = PerVersion(self._part)
+        self._mirror = Mirror(prepared)
+        self._copies = Copies(self._mirror.counterparts)
+        before = shapes_of(prepared.reshaped)
+        after = {cls: self.new_class(cls) for cls in before}
+        classes = {old: new and self.new_class(new) for old, new in preparation.replaced.items()}
+        classes |= {cls: new for cls, new in after.items() if difference(before[cls], shape_of(new))}
+        # What a behaviour that was defined anew declares of its state, it says with the classes that were.
+        classes |= {ghost: classes.get(live, live) for live, ghost in prepared.ghosts.items()}
+        shapes = {self.new_class(cls): shape_of(cls) for cls in preparation.replaced}
+        self._migrations = Migrations(classes, {**shapes, **{after[cls]: shape for cls, shape in before.items()}})
 
-    def ghost_of(self, kind: type) -> type:
-        """Return the new version of the class *kind*; where only bodies change, something that does the same."""
-        return self._ghosts.get(kind) or self.names.class_of(kind)
+    def new_class(self, kind: type) -> Any:
+        """Return the counterpart of what the class *kind* will be."""
+        return self._mirror.of(kind)
+
+    def state_of(self, supervisor: Process) -> Any:
+        """Return the state of *supervisor*, with what its `init` is asked and its answer compared with as copies."""
+        state = supervisor.state
+        return state.renewed(self._copied) if isinstance(state, OrderedChildren) else state
+
+    def extra_for(self, kind: type) -> Any:
+        """Return a copy of what the upgrade hands on to processes of class *kind*."""
+        return self._copied(self._options.extra_for(kind))
 
     def part(self, kind: type, vsn: Any) -> UsersPart:
-        """Return what a user's code would do to a state of class *kind* whose process says that it is of *vsn*.
+        """Return what a user's code would do to a state of class *kind* whose process says that it is of *vsn*."""
+        return self._parts.of(kind, vsn)
 
-        A class that has no new version of its own, though a base of it has, cannot be tried: nothing is done then.
-        """
+    def _part(self, kind: type, vsn: Any) -> UsersPart:
         down = self._parts_down.of(kind, vsn)
         if down is not None:
             return down
-        if kind not in self._ghosts and any(base.__module__ in self._preparation.new for base in kind.__mro__[1:]):
-            return UsersPart(Way("preserve"), kind)
-        ghost = self.ghost_of(kind)
-        old = self._versions.before(kind, vsn, ghost)
-        way = self._ways.of(ghost, old_vsn=old, new_vsn=self._versions.new(ghost))
-        return UsersPart(way, ghost, old, self._options.extra_for(ghost), copies=self._migrations.copies)
+        new_class = self.new_class(kind)
+        old = self._versions.before(kind, vsn, new_class)
+        way = self._ways.of(new_class, old_vsn=old, new_vsn=self._versions.new(new_class))
+        return UsersPart(self._mirror.way(way), new_class, old, self.extra_for(kind), copies=self._copies)
 
     def convert(self, process: Process, state: Any, *, kind: type) -> Conversion:
-        """Return what *process*, of class *kind*, would be if *state* were its state. Raises MigrationFailed."""
-        part = self.part(kind, process.vsn)
-        done = part.change(process, state)
-        settled = done if isinstance(done, Changed) else asyncio.run(done)
-        course = Course(kind, self.ghost_of(kind), vsn=None, part=part, migrations=self._migrations)
-        return finished(process, course, self._migrations, settled)
+        """Return what *process*, of class *kind*, would be if *state*, a copy, were its state. Raises MigrationFailed.
+
+        Where no code of the user runs, instances become what the mirror has only if they have to become something else.
+        """
+        part, new_class = self.part(kind, process.vsn), self.new_class(kind)
+        done = _settled(part.change(process, state))
+        if not part.way.runs_code:
+            new_class = self._ghosts.get(kind, kind)
+        elif part.converter is kind:  # going down: the class that runs has converted, with the names that it has
+            done.state = self._copied(done.state)
+        return finished(
+            process, Course(kind, new_class, vsn=None, part=part, migrations=self._migrations), self._migrations, done
+        )
+
+    def _copied(self, value: Any) -> Any:
+        return self._copies.copy(value).value
+
+
+def _settled(done: Any) -> Changed:
+    if isinstance(done, Changed):
+        return done
+    # What a loop needs for itself is no effect of the code that is tried.
+    with asyncio.Runner(loop_factory=lambda: Context().run(asyncio.new_event_loop)) as runner:
+        settled: Changed = runner.run(done)
+    return settled

@@ -262,7 +262,7 @@ def test_copy_as_another_class_has_all_that_it_had() -> None:
     """So the code of a version can be tried on states before any class is edited: the old shape, the new class."""
     live, ghosts = module_of(DATA), module_of(DATA_NEW)
     state = {"one": live.A(3), "kind": live.A}
-    copied = copy_state(state, as_classes={live.A: ghosts.A}).value
+    copied = copy_state(state, counterparts={live.A: ghosts.A}).value
     assert type(copied["one"]) is copied["kind"] is ghosts.A
     assert vars(copied["one"]) == {"x": 3, "gone": "g"}
     before = {ghosts.A: shape_of(live.A)}
@@ -275,7 +275,7 @@ def test_copy_as_another_class_has_all_that_it_had() -> None:
 def test_copy_as_another_class_without_the_place_stays(text: str) -> None:
     """A class with other slots cannot hold what the instance has: the old class stays, as it would when installed."""
     live, ghosts = module_of(text.format("x")), module_of(text.format("y"))
-    assert type(copy_state([live.A(3)], as_classes={live.A: ghosts.A}).value[0]) is live.A
+    assert type(copy_state([live.A(3)], counterparts={live.A: ghosts.A}).value[0]) is live.A
 
 
 STILL_NAMED = [

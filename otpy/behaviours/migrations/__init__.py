@@ -98,13 +98,13 @@ class Migration:
 class Copies:
     """Whole copies of states, each for itself. What is found out about their classes serves all of them.
 
-    *as_classes*: a class → the class that the copies of its instances get, with all the attributes that they have; so a
-    new version of the class can be tried before it is installed. Where it has no place for them (other slots), and for
-    a `msgspec.Struct`, the class stays.
+    *counterparts*: a class or function → what stands for it in the copies, so that a new version can be tried before it
+    is installed. Copies of instances get all the attributes that they have; where the counterpart has no place for them
+    (other slots), and for a `msgspec.Struct`, the class stays.
     """
 
-    def __init__(self, as_classes: Mapping[type, type] | None = None) -> None:
-        self._plans = Plans(handler_for, as_classes=as_classes)
+    def __init__(self, counterparts: Mapping[Any, Any] | None = None) -> None:
+        self._plans = Plans(handler_for, counterparts=counterparts)
         self._plans.flat.update(FLAT)
 
     def copy(self, state: ValueT) -> Migrated[ValueT]:
@@ -142,6 +142,6 @@ def migrate(
     return Migration(replaced, reshaped).migrate(state)
 
 
-def copy_state(state: ValueT, *, as_classes: Mapping[type, type] | None = None) -> Migrated[ValueT]:
+def copy_state(state: ValueT, *, counterparts: Mapping[Any, Any] | None = None) -> Migrated[ValueT]:
     """One copy; see `Copies`."""
-    return Copies(as_classes).copy(state)
+    return Copies(counterparts).copy(state)

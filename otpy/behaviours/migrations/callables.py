@@ -35,13 +35,15 @@ def successor(replaced: Mapping[Any, Any], old: Any) -> Any:
 
 def copy_class(c: Copier, old: type) -> Any:
     """A reference to a class: its successor, if it has one."""
-    return c.plans.as_classes.get(old) or successor(c.plans.replaced, old)
+    return c.plans.counterparts.get(old) or successor(c.plans.replaced, old)
 
 
 def _copy_function(c: Copier, old: types.FunctionType) -> Any:
     if old in c.plans.replaced:
         return successor(c.plans.replaced, old)
-    if old.__closure__ is None or c.changing is None:
+    if c.changing is None:
+        return c.plans.counterparts.get(old, old)
+    if old.__closure__ is None:
         return old
     return c.later(function_steps(c, old))
 
@@ -125,7 +127,7 @@ def _partial_steps(c: Copier, old: functools.partial[Any]) -> Steps:
 def copy_cached(c: Copier, old: Any) -> Any:
     """An `lru_cache` over a function that has been replaced is made anew, and empty; any other is shared."""
     if old.__wrapped__ not in c.plans.replaced:
-        return old
+        return c.plans.counterparts.get(old, old)
     new = functools.lru_cache(**old.cache_parameters())(successor(c.plans.replaced, old.__wrapped__))
     return c.remember(old, new)
 

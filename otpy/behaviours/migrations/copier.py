@@ -35,8 +35,8 @@ class Plans:
     """What to do with the objects of each class. One serves all states of an upgrade, on all threads.
 
     *replaced*: old class or function → its successor, None if it is gone. *reshaped*: a class whose instances get
-    other fields → the shape they had. *scan* finds what has to change; None: everything is copied. *as_classes*: a
-    class → the class that copies of its instances get, with the attributes they have.
+    other fields → the shape they had. *scan* finds what has to change; None: everything is copied. *counterparts*:
+    a class or function → what stands for it in copies, of instances too, which get the attributes they have.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Plans:
         *,
         replaced: Mapping[Any, Any] | None = None,
         reshaped: Mapping[type, Shape] | None = None,
-        as_classes: Mapping[type, type] | None = None,
+        counterparts: Mapping[Any, Any] | None = None,
         scan: Scan | None = None,
     ) -> None:
         self.replaced: Mapping[Any, Any] = replaced or {}
         self.reshaped: Mapping[type, Shape] = reshaped or {}
-        self.as_classes: Mapping[type, type] = as_classes or {}
+        self.counterparts: Mapping[Any, Any] = {} if counterparts is None else counterparts
         self.scan = scan
         self.handlers: dict[type, Handler] = {}
         self.flat: dict[type, Callable[[Any], Any]] = {}

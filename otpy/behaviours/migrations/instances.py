@@ -42,7 +42,7 @@ def handler_for(plans: Plans, cls: type) -> Handler:
         return rebuilding(cls, successor(plans.replaced, cls))
     if cls in plans.reshaped:
         return reshaping(cls, plans.reshaped[cls])
-    return unchanged(cls, plans.as_classes.get(cls, cls))
+    return unchanged(cls, plans.counterparts.get(cls, cls))
 
 
 def unchanged(cls: type, new: type) -> Handler:

@@ -17,6 +17,7 @@ from otpy.code.conform.layout import descendants
 from otpy.code.conform.steps import Step, renew
 
 dump: Final[Callable[[type], tuple[set[ref[type]], ...]]] = vars(abc)["_get_dump"]
+begin: Final[Callable[[type], None]] = vars(abc)["_abc_init"]
 forget_registered: Final[Callable[[type], None]] = vars(abc)["_reset_registry"]
 forget_checks: Final[Callable[[type], None]] = vars(abc)["_reset_caches"]
 

@@ -1,0 +1,397 @@
+"""A rehearsal sees the whole program as it will be, and leaves all of it as it is."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import textwrap
+from typing import Final
+
+import pytest
+
+import otpy
+from otpy import upgrade
+from tests.support import inside
+from tests.upgrade.conftest import Make
+from tests.upgrade.sources import BROKEN, V1, V2, source
+from tests.upgrade.walking import all_of
+
+# -- what it sees ------------------------------------------------------------------------------------
+
+
+@inside
+def test_a_class_that_only_inherits_is_rehearsed(module: Make) -> None:
+    """Its states are converted by what it inherits, so what is wrong with that is found out before anybody rests."""
+    module("m_counter", V1)
+    loud = module("m_loud", "from m_counter import Counter\n\nclass Loud(Counter):\n    pass\n")
+    pids = [loud.Loud.start(n) for n in range(3)]
+    with pytest.raises(otpy.RehearsalFailed, match="cannot read that") as refused:
+        upgrade.reload_module("m_counter", BROKEN)
+    assert [p.partition(":")[0] for p in refused.value.problems] == [f"{pid!r}" for pid in pids]
+    assert refused.value.report.affected_processes == ()
+    report = upgrade.reload_module("m_counter", V2)
+    assert report.rehearsal is not None
+    assert [(each.behaviour, each.tried) for each in report.rehearsal.behaviours] == [("m_loud.Loud", 3)]
+    assert otpy.call(pids[2], "n") == ("v2", 2)
+
+
+@inside
+def test_a_class_that_inherits_its_fields_is_rehearsed(module: Make) -> None:
+    """An instance of a subclass lacks what the `__init__` of the edited class adds."""
+    item = "class Item:\n    def __init__(self, n):\n        self.n = n\n"
+    module("r_base", item)
+    pid = module("r_keeper", KEEPER).Keeper.start(1)
+    with pytest.raises(otpy.RehearsalFailed, match=r"r_keeper\.Special has a new field 'price' without a default"):
+        upgrade.reload_module("r_base", item + "        self.price = ask(n)\n")
+    assert otpy.call(pid, "show") == {"n": 1}
+    report = upgrade.reload_module("r_base", item + "        self.price = 5\n")
+    assert report.rehearsal is not None
+    assert [each.filled for each in report.rehearsal.behaviours] == [{"r_keeper.Special": ("price",)}]
+    assert otpy.call(pid, "show") == {"n": 1, "price": 5}
+
+
+KEEPER: Final = source("""
+    import otpy
+    from r_base import Item
+
+    class Special(Item):
+        pass
+
+    class Keeper(otpy.GenServer):
+        def init(self, arg):
+            return otpy.Ok(Special(arg))
+
+        def handle_call(self, request, from_, state):
+            return otpy.Reply(vars(state), state)
+""")
+
+
+UNITS: Final = source("""
+    FACTOR = 1
+
+    class Unit:
+        def __init__(self, n):
+            self.n = n
+
+    def factor():
+        return FACTOR
+""")
+PRICES: Final = source("""
+    import functools
+    import r_units
+    from r_units import Unit, factor
+
+    def price(n):
+        return n * factor()
+
+    @functools.cache
+    def cached(n):
+        return price(n)
+
+    def unit(n):
+        from r_units import Unit as Here
+        assert Here is Unit is r_units.Unit
+        return Unit(n)
+
+    TABLE = {"price": price, "unit": unit}
+
+    class Pricing:
+        one = staticmethod(price)
+
+        @classmethod
+        def two(cls, n):
+            return cls().three + price(n)
+
+        @functools.cached_property
+        def three(self):
+            return factor()
+""")
+TILL: Final = source("""
+    import otpy, r_prices
+    from r_prices import price, TABLE, Pricing
+
+    class Till(otpy.GenServer):
+        def init(self, arg):
+            return otpy.Ok(arg)
+
+        def handle_call(self, request, from_, state):
+            return otpy.Reply(state, state)
+""")
+ASKS: Final = source("""
+    def code_change(self, old_vsn, state, extra):
+        seen = [price(1), r_prices.price(1), TABLE["price"](1), Pricing.one(1), Pricing.two(0), Pricing().three]
+        seen += [r_prices.cached(1), TABLE["unit"](1).n, r_prices.Unit(1).n, (lambda: price(1))()]
+        class Local:
+            also = price(1)
+        if {*seen, Local.also} != {100}:
+            raise ValueError(f"saw what was: {seen}")
+        return otpy.Ok(state)
+""")
+
+
+@inside
+def test_unchanged_functions_of_all_modules_see_what_will_be(module: Make) -> None:
+    """However they are reached: a name, a table, a method, a cache, an import inside a function."""
+    for name, text in (("r_units", UNITS), ("r_prices", PRICES), ("r_till", TILL)):
+        module(name, text)
+    pid = sys.modules["r_till"].Till.start(1)
+    units = UNITS.replace("FACTOR = 1", "FACTOR = 100").replace("self.n = n", "self.n = n * FACTOR")
+    report = upgrade.reload_modules({"r_units": units, "r_till": TILL + textwrap.indent(ASKS, "    ")})
+    assert report.rehearsal is not None
+    assert [each.tried for each in report.rehearsal.behaviours] == [1]
+    assert otpy.call(pid, "?") == 1
+
+
+@inside
+def test_what_the_program_has_made_of_a_class_is_there(module: Make) -> None:
+    """A registry in a class keeps its entries when the class is edited, so the rehearsal finds them too."""
+    text = V1.replace("def init(", "known = {}\n    name = None\n\n    def init(")
+    counter = module("m_counter", text)
+    counter.Counter.start(1)
+    counter.Counter.known["n"] = 5
+    counter.Counter.name = "here"
+    counter.Counter.more = 1
+    asks = "return otpy.Ok({**state, 'n': (self.known['n'], type(self).name, self.more)})"
+    new = text.replace('"1"', '"2"') + f"\n    def code_change(self, old_vsn, state, extra):\n        {asks}\n"
+    report = upgrade.reload_module("m_counter", new)
+    assert report.rehearsal is not None
+    assert [each.tried for each in report.rehearsal.behaviours] == [1]
+
+
+@inside
+def test_children_with_instances_as_arguments_are_the_same_children(module: Make) -> None:
+    """The specs of before are compared with those of the mirror, in which their classes are others."""
+    module("m_counter", V1)
+    text = source("""
+        import dataclasses, otpy
+        from m_counter import Counter
+
+        @dataclasses.dataclass
+        class Start:
+            n: int
+
+        class Top(otpy.Supervisor):
+            def init(self, arg):
+                return otpy.SupFlags(), [Counter.child_spec(Start(n), id=n) for n in range(2)]
+    """)
+    module("m_top", text).Top.start_link(None, name="top")
+    plan = upgrade.plan({"m_top": text.replace("range(2)", "range(3)").replace("n: int", "n: int\n    m: int = 0")})
+    assert [(child.id, child.action) for each in plan.supervisors for child in each.children] == [("2", "add")]
+
+
+# -- what it leaves as it is ---------------------------------------------------------------------------
+
+WORLD: Final = source("""
+    import abc, collections, dataclasses, enum, functools, threading, types, weakref
+
+    PLUGINS, LOG, COUNTS = {}, [], collections.defaultdict(list)
+    QUEUE, NAMES, total = collections.deque([1]), {"a"}, 0
+    LOCK, WEAK = threading.Lock(), weakref.WeakKeyDictionary()
+    SPACE = types.SimpleNamespace(n=1)
+
+    def register(function):
+        PLUGINS[function.__name__] = function
+        return function
+
+    @register
+    def plugin():
+        LOG.append("plugin")
+
+    class Meta(type):
+        made = []
+
+        def __new__(meta, name, bases, names):
+            meta.made.append(name)
+            return super().__new__(meta, name, bases, names)
+
+    class Base(metaclass=Meta):
+        known, n = [], 0
+
+        def __init_subclass__(cls, **kw):
+            Base.known.append(cls)
+
+        def grow(self):
+            Base.n += 1
+            self.known.append(1)
+
+    class Derived(Base):
+        def grow(self):
+            super().grow()
+            __class__.n = 5
+
+    class Color(enum.Enum):
+        RED = 1
+
+    class Shape(abc.ABC):
+        @abc.abstractmethod
+        def area(self): ...
+
+    @Shape.register
+    class Square:
+        pass
+
+    @dataclasses.dataclass(slots=True)
+    class Slotted:
+        items: list = dataclasses.field(default_factory=list)
+
+    @dataclasses.dataclass
+    class Settings:
+        limit: int = 1
+        inner: Slotted = dataclasses.field(default_factory=Slotted)
+
+        @property
+        def double(self):
+            return self.limit * 2
+
+        @double.setter
+        def double(self, n):
+            self.limit = n // 2
+
+    SETTINGS = Settings()
+
+    @functools.singledispatch
+    def told(x):
+        return "any"
+
+    @told.register
+    def _(x: int):
+        return "int"
+
+    @functools.lru_cache
+    def cached(n):
+        return [n]
+
+    def counting():
+        n = 0
+        def more():
+            nonlocal n
+            n += 1
+            return n
+        return more
+
+    more = counting()
+
+    def with_default(seen=[]):
+        seen.append(1)
+
+    def save():
+        open("nowhere/x", "w")
+
+    def fork():
+        threading.Thread(target=print).start()
+
+    def patch():
+        global LOG, SPACE
+        Base.n, LOG, Base.grow = 7, None, None
+        Base.known.clear()
+        del SPACE
+        globals()["more_of_it"] = 1
+
+    def aliased():
+        import r_world as me
+        before = set(dir(me))
+        me.NEW, vars(me)["NEWER"] = 1, 2
+        del me.LOG, me.NEWER
+        assert vars(me) is globals() and me.__name__ == __name__ and not hasattr(me, "LOG")
+        assert vars(me).get("plugin") is plugin and dict(globals())["plugin"] is plugin and "LOG" not in globals()
+        assert plugin in vars(me).values() and ("plugin", plugin) in globals().items() and "plugin" in [*globals()]
+        return before ^ set(dir(me))
+
+    def add():
+        global total
+        total += 1
+        return total
+""")
+PROGRAM: Final = source("""
+    import typing
+    import otpy, r_world
+    from r_world import *
+
+    T = typing.TypeVar("T")
+    LOCAL = []
+
+    class Box(typing.Generic[T]):
+        boxes = []
+
+        def __init__(self, n):
+            self.n = n
+            type(self).boxes.append(n)
+
+    class Prog(otpy.GenServer):
+        seen = []
+
+        def init(self, arg):
+            return otpy.Ok({"n": arg, "box": Box(1), "slotted": Slotted([1]), "color": Color.RED, "told": told})
+
+        def handle_call(self, request, from_, state):
+            return otpy.Reply(state["n"], state)
+""")
+DOES: Final = {
+    "nothing": "",
+    "globals of an unchanged module": "add(); LOG.append(1); r_world.LOG.append(2); COUNTS['a'].append(1); patch()",
+    "containers": "QUEUE.append(2); NAMES.add('b'); PLUGINS.clear(); LOCAL.append(1); WEAK[Derived()] = 1",
+    "a module as an object": "assert r_world.aliased() == {'LOG', 'NEW'}",
+    "registering": "register(lambda: 0); register(plugin); plugin()",
+    "class attributes": "type(self).seen.append(1); Prog.extra = 1; Derived().grow(); patch()",
+    "a subclass": "class More(Base): pass\n    assert More in Base.known and Meta.made[-1] == 'More'",
+    "a singleton": "SETTINGS.limit = 5; SETTINGS.double = 8; SETTINGS.inner.items.append(1)",
+    "the state": "state['box'].n = 7; state['slotted'].items.append(2); state.clear(); Box[int](4)",
+    "enumerations": "assert state['color'] is Color.RED and Color(1) is Color.RED",
+    "dispatch": "told.register(str, len); assert [told('a'), told(1), state['told'](1)] == [1, 'int', 'int']",
+    "an abstract class": "assert issubclass(Square, Shape) and isinstance(Square(), Shape); Shape.register(Box)",
+    "caches": "assert cached(1) == [1]; cached(1).append(2); cached.cache_clear()",
+    "closures and defaults": "assert more() == 1; with_default(); more.tag = 1; with_default.__defaults__ = ()",
+    "imports": "import r_world as w; from r_world import LOG as log; log.append(1); w.SETTINGS.limit = 6",
+    "sending": "otpy.send(otpy.self_pid(), 'x')",
+    "starting": "Prog.start(1)",
+    "a name": "otpy.register('me', otpy.self_pid())",
+    "calling": "otpy.call(otpy.self_pid(), 'n')",
+    "a thread": "fork()",
+    "a file": "save()",
+}
+
+
+@pytest.mark.parametrize("does", DOES.values(), ids=DOES.keys())
+@inside
+def test_a_rehearsal_that_fails_leaves_every_object_as_it_was(module: Make, does: str) -> None:
+    """Whatever its code does: it works in a mirror, and what it asks of otpy and of the world is refused."""
+    world, program = module("r_world", WORLD), module("r_program", PROGRAM)
+    pid = program.Prog.start(3)
+    before = all_of(world, program, otpy.sys.get_state(pid))
+    code_change = f"\ndef code_change(self, old_vsn, state, extra):\n    {does}\n    raise ValueError('over')\n"
+    with pytest.raises(otpy.RehearsalFailed) as refused:
+        upgrade.reload_module("r_program", PROGRAM + textwrap.indent(code_change, "    "))
+    asks = "EffectRefused" in str(refused.value)
+    assert asks == (does in list(DOES.values())[-6:]), refused.value
+    assert asks or "ValueError: over" in str(refused.value), refused.value
+    assert all_of(world, program, otpy.sys.get_state(pid)) == before
+    assert otpy.call(pid, "?") == 3
+
+
+@inside
+def test_what_it_makes_is_given_back(module: Make) -> None:
+    """No function, class or copy of a rehearsal lives on: a node that is upgraded every day would grow."""
+    counter = module("m_counter", V1)
+    counter.Counter.start(1)
+    gc.collect()
+    before = len(type.__subclasses__(otpy.GenServer))
+    with pytest.raises(otpy.RehearsalFailed) as refused:
+        upgrade.reload_module("m_counter", BROKEN)
+    del refused
+    gc.collect()
+    assert len(type.__subclasses__(otpy.GenServer)) == before
+
+
+@inside
+def test_it_costs_what_it_looks_at(module: Make) -> None:
+    """Classes and values that no conversion comes near are not mirrored: their number is no matter."""
+    many = "\n".join(f"class C{n}:\n    def m(self):\n        return C{n}\n" for n in range(1000))
+    module("r_many", many + "\nDATA = [[n] for n in range(500_000)]\n")
+    server = module("m_counter", V1 + "\nimport r_many\nfrom r_many import *\n")
+    server.Counter.start(1)
+    report = upgrade.reload_module("m_counter", V2 + "\nimport r_many\nfrom r_many import *\n")
+    assert next(step.seconds for step in report.steps if step.name == "rehearse") < LITTLE
+
+
+LITTLE: Final = 0.2
+"""Seconds; to mirror all of them takes several times as many, on any machine."""
