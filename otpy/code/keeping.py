@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 from enum import EnumMeta
+from types import MemberDescriptorType
 from typing import Any
 
 from otpy.code.differences import members
@@ -35,7 +36,9 @@ def kept_members(
                 yield from kept_members(inner, made, (was, statement), changed)
         elif not isinstance(live, EnumMeta) and is_kept(was, statement, inner, changed):
             yield live, name
-    yield from ((live, name) for name in vars(live) if is_set_at_run_time(name, old, vars(ghost)))
+    for name, value in vars(live).items():
+        if type(value) is not MemberDescriptorType and is_set_at_run_time(name, old, vars(ghost)):  # no place of a slot
+            yield live, name
 
 
 def is_kept(was: ast.stmt, statement: ast.stmt, value: object, changed: Collection[str]) -> bool:
