@@ -18,7 +18,7 @@ What the runtime itself sends (see SIGNALS) passes: it tells of something that h
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from threading import RLock
 from typing import Any, final
 
@@ -125,13 +125,18 @@ class HeldMailbox:
         return self._open().popleft()
 
     def __len__(self) -> int:
-        return len(self.box or ())
+        return len(self._seen())
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.box or ())
+        return iter(self._seen())
 
     def __setitem__(self, index: int, message: Any) -> None:
         self._open()[index] = message
+
+    def _seen(self) -> Collection[Any]:
+        """What is in it; in the own mailbox, for who has looked it up while held and goes on with it afterwards."""
+        own = self._process.mailbox if self.box is None else self.box
+        return () if own is None or own is self.as_deque() else own
 
     def _open(self) -> deque[Any]:
         return self._kept.open(self._process, self) if self.box is None else self.box

@@ -13,6 +13,7 @@ import pytest
 
 import otpy
 from otpy.errors import CallTimeout, SuspendTimeout
+from otpy.kernel.calls import PENDING
 from otpy.kernel.suspension import Suspension
 from tests.support import DEADLINE, Echo, ThreadEcho, down, eventually, get, inside, outside, status
 
@@ -44,6 +45,21 @@ def test_a_held_process_keeps_receiving_and_handles_nothing(kind: type[Echo]) ->
         assert info is not None
         assert (info.status, info.message_queue_len) == ("suspended", 5)
     assert otpy.call(pid, "casts") == list(range(5))
+
+
+@inside
+def test_job_that_goes_on_after_the_end_receives_what_comes_then() -> None:
+    """It stands in the middle of a receive, of a mailbox that nobody had sent anything to."""
+    pid, me = Echo.start(), otpy.self_pid()
+
+    def job(_process: object) -> None:
+        otpy.send(me, otpy.receive())
+
+    with held([pid]) as suspension:
+        process: Any = pid
+        assert suspension.run([process], job, timeout=0.01) == [PENDING]
+    otpy.send(pid, "afterwards")
+    assert get() == "afterwards"
 
 
 @inside

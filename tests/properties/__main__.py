@@ -37,15 +37,16 @@ def main() -> int:
     until = time.monotonic() + options.seconds
     while time.monotonic() < until:
         faulthandler.dump_traceback_later(900, exit=True)
+        sys.stdout.write(f"seed {seed}: ")
+        sys.stdout.flush()
         began = time.monotonic()
         try:
             _round(seed, shrink=options.shrink)
         except BaseException:
-            sys.stdout.write(f"seed {seed}: FAILED\n")
+            sys.stdout.write("FAILED\n")
             raise
         faulthandler.cancel_dump_traceback_later()
-        sys.stdout.write(f"seed {seed}: {EXAMPLES} histories in {time.monotonic() - began:.1f} s\n")
-        sys.stdout.flush()
+        sys.stdout.write(f"{EXAMPLES} histories in {time.monotonic() - began:.1f} s\n")
         seed += 1
     return 0
 

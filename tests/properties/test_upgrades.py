@@ -23,8 +23,8 @@ System = tuple[tuple[Module, ...], tuple[tuple[int, int], ...]]
 @settings(
     max_examples=8,
     deadline=None,
-    derandomize=True,  # the same histories each time; `make soak` looks for others
-    phases=[Phase.explicit, Phase.generate],  # shrinking takes minutes: `make soak ARGS=--shrink`
+    print_blob=True,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes: `make soak ARGS=--shrink`
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
