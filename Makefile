@@ -27,7 +27,7 @@ demo: $(VENV)/base.stamp ## run the main job: a system under load, upgraded live
 
 .PHONY: test
 test: $(VENV)/test.stamp ## run the test suite
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m tools.suite $(ARGS)
 
 ##@ Checks
 

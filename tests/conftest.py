@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ import otpy
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime
 from otpy.kernel.table import table
+
+BYTECODE = Path(__file__).parents[1] / ".pytest_cache" / "bytecode"
 
 LEAVE_SECONDS = 5.0
 """How long a process that was ended may take to be gone."""
@@ -34,15 +37,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def bytecode_is_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what the Pythons that tests start compile, if it may not be kept beside the source.
+def bytecode_is_kept() -> Iterator[None]:
+    """Keep what the Pythons that tests start compile elsewhere, if it may not be kept beside the source.
 
     Each of them would compile all of otpy anew, which takes longer than most of what they do.
     """
     with pytest.MonkeyPatch.context() as patch:
         if sys.dont_write_bytecode:
             patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+            patch.setenv("PYTHONPYCACHEPREFIX", str(BYTECODE))
         yield
 
 

@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import otpy
-from tools import check, pykka_suite
+from tools import check, pykka_suite, suite
 
 ROOT = Path(__file__).parent.parent
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
@@ -121,6 +121,27 @@ def test_check_knows_the_closing_line_of_a_suite(line: str, counts: str) -> None
     found = check.CLOSING_LINE.match(line)
     assert found is not None
     assert found["counts"] == counts
+
+
+def test_suite_has_every_test_in_one_part() -> None:
+    """A folder that nobody runs would stay green."""
+    found = [part for path in suite.TESTS.rglob("test_*.py") for part in suite.parts(suite.TESTS) if part in path.parts]
+    assert len(found) == len(list(suite.TESTS.rglob("test_*.py")))
+    assert set(suite.LONGEST) < set(suite.parts(suite.TESTS))
+
+
+def test_suite_fails_when_a_part_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And goes on with the others, and counts all."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "test_good.py").write_text("def test_a(): pass\ndef test_b(): pass\n")
+    (tmp_path / "test_bad.py").write_text("def test_c(): assert 0\n")
+    monkeypatch.setattr(suite, "TESTS", tmp_path)
+    assert suite.main([]) == 1
+    closing = check.CLOSING_LINE.match(capsys.readouterr().out.splitlines()[-1])
+    assert closing is not None
+    assert sorted(closing["counts"].split(" in ")[0].split(", ")) == ["1 failed", "2 passed"]
 
 
 def test_ci_runs_what_a_person_runs() -> None:

@@ -532,19 +532,19 @@ def test_failure_names_what_is_wrong(old: str, new: str, make: Callable[[Any], A
 
 
 def test_deep_list_needs_no_recursion() -> None:
-    """A linked list of 200,000 nodes: copy.deepcopy raises RecursionError long before."""
+    """A linked list of 50,000 nodes: copy.deepcopy raises RecursionError long before."""
     both = versions(
         "@dataclass(slots=True)\nclass A:\n    next: object = None\n",
         "@dataclass(slots=True)\nclass A:\n    next: object = None\n    n: int = 0\n",
     )
     head = None
-    for _ in range(200_000):
+    for _ in range(50_000):
         head = both.old.A(head)
     node, length = migrate(head, both.replaced).value, 0
     while node is not None:
         assert type(node) is both.new.A
         node, length = node.next, length + 1
-    assert length == 200_000
+    assert length == 50_000
 
 
 WRAPS: dict[str, Callable[[Any], Any]] = {

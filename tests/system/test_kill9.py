@@ -134,9 +134,9 @@ BEFORE_IT_IS_RECORDED = STEPS[: STEPS.index("record") + 1]
 def test_a_node_that_is_killed_in_a_step_starts_as_if_the_upgrade_had_not_been_asked_for(
     machine: Machine, step: str
 ) -> None:
-    """And says so: what was under way, how far it was, what runs now, and what to do."""
+    """And says so: what was under way, how far it was, what runs now, and what to do. It can be done at once."""
     assert machine.run("2", die_at=step).returncode == -signal.SIGKILL
-    after = machine.lives()
+    after = machine.lives("2")
     assert (after["runs"], after["state"]) == ("1", "Money(euros=15)")
     recorded = step not in BEFORE_IT_IS_RECORDED
     assert after["history"] == ([["interrupted", None]] if recorded else [])
@@ -150,11 +150,17 @@ def test_a_node_that_is_killed_in_a_step_starts_as_if_the_upgrade_had_not_been_a
         assert "no source file was written" in message
         assert "Now: " in message
         assert message.endswith("To have the upgrade, ask for it again.")
-    again = machine.lives("2")
-    assert (again["status"], again["now"]) == ("completed", "Money(euros=15, currency='EUR')")
-    assert again["told"] == []
-    assert ["Money(euros=15)", "Money(euros=15, currency='EUR')"] in again["states"]
+    assert (after["status"], after["now"]) == ("completed", "Money(euros=15, currency='EUR')")
+    assert ["Money(euros=15)", "Money(euros=15, currency='EUR')"] in after["states"]
     assert (machine.folder / "till.py").read_text() == VERSION_1
+
+
+def test_what_was_under_way_is_told_once(machine: Machine) -> None:
+    """At the first start after it: the history keeps it."""
+    machine.run("2", die_at="convert")
+    assert len(machine.lives()["told"]) == 1
+    again = machine.lives()
+    assert (again["told"], again["history"]) == ([], [["interrupted", None]])
 
 
 def test_a_node_that_is_killed_after_the_end_has_the_upgrade_in_its_history(machine: Machine) -> None:
