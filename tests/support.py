@@ -6,6 +6,7 @@ import functools
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -50,10 +51,19 @@ def outside(test: Callable[P, None]) -> Callable[P, None]:
 
 def eventually(fact: Callable[[], object], *, within: float = DEADLINE) -> None:
     """Wait until `fact()` is true; fail after *within* seconds. For facts that nobody sends a message about."""
+    _wait(fact, within, otpy.sleep)
+
+
+def eventually_outside(fact: Callable[[], object], *, within: float = DEADLINE) -> None:
+    """The same, but not as a process: where otpy's clock stands still, its process is dead, or there shall be none."""
+    _wait(fact, within, threading.Event().wait)
+
+
+def _wait(fact: Callable[[], object], within: float, pause: Callable[[float], object]) -> None:
     until = time.monotonic() + within
     while not fact():
         assert time.monotonic() < until, f"did not come true within {within} s: {fact}"
-        otpy.sleep(_LOOK_SECONDS)
+        pause(_LOOK_SECONDS)
 
 
 @final

@@ -8,8 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -122,16 +121,6 @@ def node(otpy: Shell) -> Iterator[Shell]:
     yield otpy
     process.send_signal(signal.SIGTERM)
     assert process.wait(DEADLINE) == 0
-
-
-def wait_until(fact: Callable[[], object], what: str, seconds: float = 10.0) -> None:
-    """Wait until *fact* is true, looking again every hundredth of a second; fail with *what* at the deadline."""
-    pause = threading.Event()
-    for _ in range(int(seconds * 100)):
-        if fact():
-            return
-        pause.wait(0.01)
-    pytest.fail(f"not within {seconds} s: {what}")
 
 
 def one_line(text: str) -> str:

@@ -17,7 +17,7 @@ from otpy.cli.client import ask
 from otpy.cli.control import MAX_CLIENTS, ControlServer, Emit
 from otpy.cli.exits import BadInput, Failed
 from otpy.cli.frames import REQUEST_LIMIT, Event, Failure, FrameError, Request, Result, read_answer, send_frame
-from tests.cli.conftest import wait_until
+from tests.support import eventually_outside
 
 SOON = 10.0
 
@@ -164,7 +164,7 @@ def test_a_client_that_leaves_does_not_end_what_it_asked_for(node: Node) -> None
         send_frame(client, Request("wait"), REQUEST_LIMIT)
         assert node.begun.acquire(timeout=SOON)
     node.go_on.set()
-    wait_until(lambda: node.ended == ["wait"], "the request is carried out")
+    eventually_outside(lambda: node.ended == ["wait"])
     assert node.works()
 
 
@@ -174,7 +174,7 @@ def test_a_client_that_does_not_read_is_dropped(node: Node, monkeypatch: pytest.
     with node.connect() as client:
         send_frame(client, Request("flood"), REQUEST_LIMIT)
         assert node.begun.acquire(timeout=SOON)
-        wait_until(lambda: node.ended == ["flood"], "the request is carried out")
+        eventually_outside(lambda: node.ended == ["flood"])
         assert node.works()
 
 
@@ -183,7 +183,7 @@ def test_a_client_that_sends_nothing_gives_its_place_back(node: Node, monkeypatc
     monkeypatch.setattr(control, "REQUEST_SECONDS", 0.05)
     idle = [node.connect() for _ in range(MAX_CLIENTS)]
     try:
-        wait_until(lambda: _served(node), "a place is free again")
+        eventually_outside(lambda: _served(node))
     finally:
         for client in idle:
             client.close()
@@ -203,7 +203,7 @@ def test_more_clients_than_places_are_told_so(node: Node) -> None:
             pass
         assert answer == Result()
         client.close()
-    wait_until(lambda: _served(node), "a place is free again")
+    eventually_outside(lambda: _served(node))
 
 
 def test_many_clients_at_once_each_get_their_own_answer(node: Node) -> None:
@@ -242,7 +242,7 @@ def test_stopping_hangs_up_and_leaves_no_thread(tmp_path: Path) -> None:
     """A node that ends does not wait for clients that are idle."""
     node = Node(tmp_path / "n.sock")
     with node.connect() as client:
-        wait_until(lambda: "otpy-control-client" in _threads(), "the client is served")
+        eventually_outside(lambda: "otpy-control-client" in _threads())
         node.server.stop()
         assert client.recv(1) == b""
     assert not _threads() & {"otpy-control", "otpy-control-client"}

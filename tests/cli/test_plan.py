@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from otpy.cli.plan_text import style_of
-from tests.cli.conftest import COUNTER, VERSION_2, Shell, one_line, wait_until
+from tests.cli.conftest import COUNTER, VERSION_2, Shell, one_line
+from tests.support import eventually_outside
 
 
 def vsn(node: Shell) -> str:
@@ -100,7 +101,7 @@ def test_an_upgrade_that_is_watched_goes_back_by_itself(otpy: Shell, tmp_path: P
     bad.write_text(TICKER.replace("state + 1", "state / 0"))
     otpy.node(app)
     assert otpy.json("upgrade", "ticker", bad, "--watch", 30, "--max-crashes", 2)["status"] == "completed"
-    wait_until(lambda: otpy.json("history")[0]["status"] == "rolled_back_by_watch", "the watch goes back", 30)
+    eventually_outside(lambda: otpy.json("history")[0]["status"] == "rolled_back_by_watch", within=30)
     first, back = otpy.json("history")
     assert "crashes of upgraded processes" in first["error"]
     assert (back["status"], back["trigger"]) == ("completed", "watch")

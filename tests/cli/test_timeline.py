@@ -16,7 +16,8 @@ from rich.console import Console
 from otpy.cli import progress
 from otpy.cli.frames import Event
 from otpy.upgrade import STEPS
-from tests.cli.conftest import DEADLINE, VERSION_2, Shell, wait_until
+from tests.cli.conftest import DEADLINE, VERSION_2, Shell
+from tests.support import eventually_outside
 
 
 def test_one_upgrade_is_told_with_its_steps_and_states(node: Shell, tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_what_takes_long_has_a_bar_on_a_terminal_and_what_does_not_has_none() ->
             bar(Event("step", {"step": "of a newer node"}))
             bar(Event("accepted"))
             if drawn:
-                wait_until(partial(_has, text, "newer node"), "the bar is drawn")
+                eventually_outside(partial(_has, text, "newer node"))
         assert ("newer node" in text.getvalue()) == drawn
 
 

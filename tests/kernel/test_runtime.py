@@ -10,7 +10,18 @@ import pytest
 import otpy
 from otpy.errors import BlockingRefused, NotRunning
 from otpy.kernel.table import table
-from tests.support import DEADLINE, Echo, HandClock, ThreadEcho, down, eventually, get, idle_process, reason_of
+from tests.support import (
+    DEADLINE,
+    Echo,
+    HandClock,
+    ThreadEcho,
+    down,
+    eventually,
+    eventually_outside,
+    get,
+    idle_process,
+    reason_of,
+)
 
 
 class Witness(otpy.GenServer[Any]):
@@ -127,18 +138,9 @@ def test_the_thread_that_stops_survives_a_crashing_child() -> None:
 
         me = otpy.self_pid()
         otpy.spawn_link(crash)
-        eventually_dead(me)
+        process: Any = me
+        eventually_outside(lambda: process.exit_reason is not None)
     assert not otpy.is_alive(server)
-
-
-def eventually_dead(pid: otpy.Pid) -> None:
-    """Wait for the end of the thread's own process, without asking otpy for anything as that process."""
-    process: Any = pid
-    for _ in range(int(DEADLINE / 0.001)):
-        if process.exit_reason is not None:
-            return
-        threading.Event().wait(0.001)
-    raise AssertionError
 
 
 def test_an_error_in_the_block_is_raised_and_everything_stops_all_the_same() -> None:

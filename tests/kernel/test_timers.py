@@ -11,7 +11,18 @@ import pytest
 
 import otpy
 from otpy.errors import CallTimeout
-from tests.support import DEADLINE, Echo, HandClock, ThreadEcho, down, eventually, get, inside
+from tests.support import (
+    DEADLINE,
+    Echo,
+    HandClock,
+    ThreadEcho,
+    down,
+    eventually,
+    eventually_outside,
+    get,
+    inside,
+    status,
+)
 
 
 @pytest.fixture
@@ -85,21 +96,13 @@ def test_a_call_times_out_by_the_clock(advance: Callable[[float], None]) -> None
             failed.append(error)
 
     caller, ref = otpy.spawn_monitor(ask)
-    eventually_waiting(caller)
+    eventually_outside(lambda: status(caller) == "waiting")
     advance(4.999)
     assert otpy.is_alive(caller)
     advance(0.001)
     assert down(ref, timeout=None) == otpy.Normal()
     assert (failed[0].server, failed[0].timeout) == (server, 5.0)
     assert isinstance(failed[0], TimeoutError)
-
-
-def eventually_waiting(pid: otpy.Pid) -> None:
-    """Wait until *pid* waits. The runtime's clock stands still, so this looks by the machine's."""
-    until = time.monotonic() + DEADLINE
-    while (info := otpy.process_info(pid)) is None or info.status != "waiting":
-        assert time.monotonic() < until
-        threading.Event().wait(0.001)
 
 
 def test_one_entry_serves_all_waits_of_a_process(advance: Callable[[float], None]) -> None:
@@ -116,7 +119,7 @@ def test_one_entry_serves_all_waits_of_a_process(advance: Callable[[float], None
     me: Any = otpy.self_pid()
     pid, ref = otpy.spawn_monitor(ask)
     assert get(timeout=None) is pid
-    eventually_waiting(pid)
+    eventually_outside(lambda: status(pid) == "waiting")
     timers: Any = me.runtime.timers
     assert len(timers._heap) + len(timers.incoming) < 5
     advance(5.0)
@@ -135,10 +138,10 @@ def test_a_shorter_wait_after_a_longer_one_ends_in_its_own_time(advance: Callabl
         otpy.send(me, "done")
 
     pid = otpy.spawn(wait)
-    eventually_waiting(pid)
+    eventually_outside(lambda: status(pid) == "waiting")
     otpy.send(pid, "go on")
     assert get(timeout=None) == "now the shorter one"
-    eventually_waiting(pid)
+    eventually_outside(lambda: status(pid) == "waiting")
     advance(1.0)
     assert get(timeout=None) == "done"
 
