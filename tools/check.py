@@ -25,7 +25,7 @@ STEPS = (
 SMALL = {"bench": "--smoke", "stress": "--seconds 15", "soak": "--seconds 15"}
 """`ARGS` for the targets that take too long in full for every change."""
 
-TIME_LIMIT = 1800.0
+TIME_LIMIT = 900.0
 """Seconds after which a step counts as hung, and is ended together with its children."""
 
 CLOSING_LINE = re.compile(r"^=* ?(?P<counts>\d+ (passed|failed|skipped)\b.*?) ?=*$")
