@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from cyclopts import App
@@ -50,19 +49,11 @@ COMMANDS: Final = {
 """Each is the function of its name (- is _) in `commands/NAME.py`; the first line of its help stands in the list."""
 
 
-def _version() -> str:
-    try:
-        return version("otpy")
-    except PackageNotFoundError:
-        return "unknown (not installed)"
-
-
 app = App(
     name="otpy",
     help="Supervised processes for Python, upgraded while they run.",
     help_epilogue=EXIT_CODES,
     help_format="plaintext",
-    version=_version,
     suppress_keyboard_interrupt=False,
 )
 for _name, _help in COMMANDS.items():

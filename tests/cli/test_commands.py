@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from otpy import __version__
 from tests.cli.conftest import DEADLINE, SANDBOXES, Shell, one_line
 
 LEDGER = """
@@ -272,6 +273,11 @@ def test_help_names_the_exit_codes(otpy: Shell, command: list[str]) -> None:
     assert (finished.code, finished.err) == (0, "")
     assert "Exit codes: 0 done, 1 the operation failed" in finished.out
     assert "\x1b" not in finished.out
+
+
+def test_the_version_is_that_of_the_package(otpy: Shell) -> None:
+    """With which a bug is reported."""
+    assert otpy("--version") == (0, f"{__version__}\n", "")
 
 
 def test_help_lists_every_command_without_importing_any(otpy: Shell) -> None:
