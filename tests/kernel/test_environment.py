@@ -137,7 +137,7 @@ def test_ctrl_c_ends_every_wait_of_the_main_thread(waits: str) -> None:
         + f"    {waits}\n"
         + textwrap.dedent("""
         try:
-            with otpy.runtime(shutdown_timeout=0.2):
+            with otpy.runtime(shutdown_timeout=1.0):
                 main()
         except KeyboardInterrupt:
             print("interrupted", flush=True)
