@@ -71,8 +71,11 @@ def parts(tests: Path) -> list[str]:
 def outcomes(wanted: list[str]) -> Iterator[Outcome]:
     """Run pytest on each part, and give what came of them as they end."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for done in as_completed([pool.submit(run, part) for part in wanted]):
-            yield done.result()
+        try:
+            for done in as_completed([pool.submit(run, part) for part in wanted]):
+                yield done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C ends what runs, and nothing more is begun
 
 
 def run(part: str) -> Outcome:
