@@ -459,10 +459,11 @@ class StalePlan(UpgradeError):
 
 
 class NoSuchVersion(UpgradeError):
-    """The module has no such version."""
+    """The module has no such *version*; None is the one before that which runs. *known* are those that there are."""
 
-    def __init__(self, module: str, version: object, known: object = ()) -> None:
-        super().__init__(f"{module} has no version {version!r}; known: {known!r}")
+    def __init__(self, module: str, version: object, known: Sequence[object] = ()) -> None:
+        which = "before the one that runs" if version is None else repr(version)
+        super().__init__(f"{module} has no version {which}; known: {', '.join(map(str, known)) or 'none'}")
         self.module = module
         self.version = version
 

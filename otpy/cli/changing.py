@@ -21,6 +21,7 @@ from otpy.kernel import events
 from otpy.upgrade import Plan, UpgradeReport, WatchPolicy
 from otpy.upgrade.engine import engine
 from otpy.upgrade.options import options
+from otpy.upgrade.plans import planned
 from otpy.upgrade.release import read_release
 
 if TYPE_CHECKING:
@@ -31,9 +32,13 @@ Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class What(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """To what: *sources* by module, or the folder *release* on the node's machine; exactly one of them."""
+    """To what: *sources* by module, or the folder *release* on the node's machine; exactly one of them.
+
+    *files* are where the sources are from, for messages.
+    """
 
     sources: dict[str, str] | None = None
+    files: dict[str, str] = {}
     release: str | None = None
 
 
@@ -45,7 +50,7 @@ class PlanArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UpgradeArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An upgrade, as one transaction: to *what*, or the JSON of a *plan*, which says by itself how.
+    """An upgrade, as one transaction: to *what*, or the JSON of a *plan* (of *plan_file*), which says by itself how.
 
     *watch* are the seconds in which it goes back by itself, after more than *max_crashes* crashes. *permanent*: a
     restarted node is to run it too. *dry_run*: stop before anybody is paused.
@@ -53,6 +58,7 @@ class UpgradeArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     what: What = What()
     plan: str | None = None
+    plan_file: str = ""
     how: How = AS_USUAL
     watch: Seconds | None = None
     max_crashes: Count | None = None
@@ -70,7 +76,8 @@ class RollbackArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def plan(_node: str, args: PlanArgs, emit: Emit) -> dict[str, Any]:
     """Return what an upgrade would do, as text and as the JSON of the plan."""
     with steps_told(emit), bad_values():
-        made = upgrade.plan(sources_of(args.what), **options_of(args.how))
+        sources, paths = sources_of(args.what)
+        made = planned(sources, options(options_of(args.how), paths=paths))
     return {"text": str(made), "refused": made.refused, "plan": made.to_json()}
 
 
@@ -124,14 +131,15 @@ def bad_values() -> Generator[None]:
         raise BadInput(str(error)) from error
 
 
-def sources_of(what: What) -> Mapping[str, str]:
-    """Return the new sources that *what* means, by module. Raises BadInput."""
+def sources_of(what: What) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Return the new sources that *what* means, and the files they are from, by module. Raises BadInput."""
     match what:
         case What(sources=dict(found), release=None):
             refuse_unless_loaded(found)
-            return changed(found)
+            return changed(found), what.files
         case What(sources=None, release=str(folder)):
-            return read_release(folder).sources
+            read = read_release(folder)
+            return read.sources, read.paths
         case _:
             raise BadInput("give either sources or the folder of a release")
 
@@ -140,6 +148,9 @@ def options_of(how: How) -> dict[str, Any]:
     """Return *how* as the options of `otpy.upgrade`, without what was not given."""
     given = {
         "strategy": how.strategy,
+        "group_size": how.group_size,
+        "canaries": how.canaries,
+        "retries": how.retries,
         "suspend_timeout": how.suspend_timeout,
         "code_change_timeout": how.code_change_timeout,
         "timeout": how.timeout,
@@ -169,14 +180,19 @@ def _upgraded(args: UpgradeArgs) -> UpgradeReport:
         raise BadInput("how many crashes are allowed matters while it is watched: give the seconds too")
     if args.what.release is not None and args.what.sources is None:
         return upgrade.release(args.what.release, dry_run=args.dry_run, **given)
-    return engine.upgrade(sources_of(args.what), options({"dry_run": args.dry_run, **given}, trigger="command"))
+    sources, paths = sources_of(args.what)
+    return engine.upgrade(sources, options({"dry_run": args.dry_run, **given}, trigger="command", paths=paths))
 
 
 def _installed(args: UpgradeArgs) -> UpgradeReport:
     assert args.plan is not None
-    if args != UpgradeArgs(plan=args.plan, permanent=args.permanent):
+    if args != UpgradeArgs(plan=args.plan, plan_file=args.plan_file, permanent=args.permanent):
         raise BadInput("a plan says by itself what is done and how: give nothing else, or edit the plan")
-    return upgrade.install(Plan.from_json(args.plan))
+    try:
+        read = Plan.from_json(args.plan)
+    except BadPlan as error:
+        raise BadInput(f"{args.plan_file}: {error}" if args.plan_file else str(error)) from error
+    return upgrade.install(read)
 
 
 def _told(report: UpgradeReport) -> dict[str, Any]:

@@ -25,16 +25,20 @@ Release: TypeAlias = Annotated[
 _ACCEPTED = "give a MODULE and a FILE, or a SANDBOX folder and --to VERSION, or --release FOLDER"
 
 
-def what(target: str | None, file: Path | None, to: str | None, release: Path | None) -> dict[str, Any]:
-    """Return what a node is asked to become; files are read here. Raises BadInput."""
+def what(
+    target: str | None, file: Path | None, to: str | None, release: Path | None, *, more: str = ""
+) -> dict[str, Any]:
+    """Return what a node is asked to become; files are read here. Raises BadInput; *more* is what is accepted, too."""
     match target, file, to, release:
         case str(), Path(), None, None:
-            return {"sources": {target: read_source(file)}}
+            return {"sources": {target: read_source(file)}, "files": {target: str(file)}}
         case str(), None, str(), None:
-            return {"sources": open_sandbox(target).sources(to)}
+            files = open_sandbox(target).files(to)
+            sources = {module: read_source(file) for module, file in files.items()}
+            return {"sources": sources, "files": {module: str(file) for module, file in files.items()}}
         case None, None, None, Path():
             if not release.is_dir():
                 raise BadInput(f"{release} is no folder; --release takes one that is laid out as an import path is")
             return {"release": str(release.resolve())}
         case _:
-            raise BadInput(_ACCEPTED)
+            raise BadInput(_ACCEPTED + more)

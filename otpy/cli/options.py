@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cyclopts import Token
 
 _FOLDER_HELP: Final = (
     "Folder of the control sockets. [default: $XDG_RUNTIME_DIR/otpy, or otpy-UID among the temporary files]"
@@ -37,7 +42,17 @@ class Where:
     run_dir: RunDir = None
 
 
+def whole(_type: Any, tokens: Sequence[Token]) -> int:
+    """Return the whole number that was given; 1.5 is none. Raises ValueError."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        msg = f"{tokens[0].value!r} is no whole number."
+        raise ValueError(msg) from None
+
+
 Seconds: TypeAlias = Annotated[float | None, Parameter(show_default=False)]
+Count: TypeAlias = Annotated[int | None, Parameter(show_default=False, converter=whole)]
 
 
 @Parameter(name="*")
@@ -47,6 +62,12 @@ class How:
 
     strategy: Annotated[Literal["atomic", "rolling", "canary"] | None, Parameter(show_default=False)] = None
     """All processes together (atomic, the default), group after group, or a few first."""
+    group_size: Count = None
+    """With rolling: how many processes pause together. [default: 1]"""
+    canaries: Count = None
+    """With canary: how many processes of each behaviour go first. [default: 1]"""
+    retries: Count = None
+    """How often to try again when somebody does not come to rest. [default: 0]"""
     no_rehearse: Flag = False
     """Do not try it on copies of states first."""
     allow_dangerous: Flag = False
@@ -56,7 +77,7 @@ class How:
     code_change_timeout: Seconds = None
     """Seconds for converting one state. [default: 5]"""
     timeout: Seconds = None
-    """Seconds for all of it. [default: 30]"""
+    """Seconds for all of it, tries together. [default: 30]"""
 
 
 AS_TEXT: Final = Output()

@@ -81,11 +81,15 @@ class Sandbox(msgspec.Struct, frozen=True):
             raise BadInput(f"{self.name} has no version {name!r}; choose one of {', '.join(known)}")
         return name
 
-    def sources(self, version: str) -> dict[str, str]:
-        """Return the sources of *version* by module, in the order of loading. A version need not have all modules."""
+    def files(self, version: str) -> dict[str, Path]:
+        """Return the files of *version* by module, in the order of loading. A version need not have all modules."""
         root = self.folder / self.version(version)
         files = {module: source_file(root, module) for module in self.about.modules}
-        return {module: read_source(file) for module, file in files.items() if file is not None}
+        return {module: file for module, file in files.items() if file is not None}
+
+    def sources(self, version: str) -> dict[str, str]:
+        """Return the texts of these files."""
+        return {module: read_source(file) for module, file in self.files(version).items()}
 
     def start(self) -> Pid:
         """Start the root of the version that is loaded."""

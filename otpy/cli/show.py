@@ -100,11 +100,11 @@ def _how_far(steps: list[str]) -> str:
     return f"It was refused in the step {steps[-1]!r}; nobody was paused."
 
 
-def print_history(out: Console, found: object) -> None:
-    """Print past upgrades as a table, oldest first."""
+def print_history(out: Console, found: object, module: str | None = None) -> None:
+    """Print past upgrades, those of *module* if it is given, as a table, oldest first."""
     records = msgspec.convert(found, list[Record])
     if not records:
-        out.print("no upgrade so far")
+        out.print(f"no upgrade of {module} so far" if module else "no upgrade so far", markup=False)
         return
     table = Table(
         "id", "when", "status", "modules", "processes", "error", box=None, header_style="bold", pad_edge=False

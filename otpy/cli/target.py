@@ -120,8 +120,9 @@ def _only_supervisor(module: ModuleType, file: Path) -> str:
     ]
     if len(found) == 1:
         return found[0]
-    many = f"defines several supervisors ({', '.join(found)})" if found else "defines no supervisor"
-    raise BadInput(f"{file} {many}; name what to start: {file}:NAME")
+    if found:
+        raise BadInput(f"{file} defines several supervisors ({', '.join(found)}); name what to start: {file}:NAME")
+    raise BadInput(f"{file} defines no supervisor; name a function that returns a pid, if there is one: {file}:NAME")
 
 
 def _starter(module: ModuleType, attribute: str) -> Start:

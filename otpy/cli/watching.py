@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, final
 
 import msgspec
 
-from otpy import upgrade
 from otpy.cli.changing import bad_values, options_of
 from otpy.cli.exits import BadInput
 from otpy.cli.options import AS_USUAL, How
@@ -18,6 +17,7 @@ from otpy.code.watcher import watch as watch_files
 from otpy.errors import UpgradeError
 from otpy.upgrade.engine import engine
 from otpy.upgrade.options import options
+from otpy.upgrade.plans import planned
 from otpy.upgrade.program import own_files
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ def _saved(args: WatchArgs, emit: Emit, batch: Batch) -> None:
     given = options_of(args.how)
     try:
         if args.plan_only:
-            plan = upgrade.plan(batch.sources, **given)
+            plan = planned(batch.sources, options(given, paths=batch.paths))
             emit("planned", text=str(plan), refused=plan.refused)
         else:
-            report = engine.upgrade(batch.sources, options(given, trigger="files"))
+            report = engine.upgrade(batch.sources, options(given, trigger="files", paths=batch.paths))
             emit("upgraded", text=str(report), report=plain(report))
     except UpgradeError as error:
         advice = error.recovery.suggested_fixes if error.recovery is not None else ()

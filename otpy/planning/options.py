@@ -16,9 +16,10 @@ Strategy: TypeAlias = Literal["atomic", "rolling", "canary"]
 class PlanOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options of an upgrade that are data. Times are seconds.
 
-    - `strategy`: all together, one group at a time, or some first.
+    - `strategy`: all together, groups of `group_size`, or `canaries` of each behaviour first.
     - `state`: "auto", "preserve", "reset", or a function by name, "shop.steps:convert".
     - `extra`: what code_change gets; plain JSON data.
+    - `retries`: how often to try again when somebody does not come to rest.
     - `rehearse`: whether it is first tried on copies.
     - `allow_dangerous`: whether what the safety policy forbids is a warning only.
 
@@ -31,6 +32,9 @@ class PlanOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     suspend_timeout: float = 5.0
     code_change_timeout: float = 5.0
     timeout: float = 30.0
+    retries: int = 0
+    group_size: int = 1
+    canaries: int = 1
     rehearse: bool = True
     allow_dangerous: bool = False
 
@@ -45,6 +49,9 @@ def _problems(options: PlanOptions) -> Iterator[str]:
         seconds = getattr(options, name)
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < float("inf"):
             yield f"options.{name} is {seconds!r}; give seconds, more than 0"
+    for name, least in (("group_size", 1), ("canaries", 1), ("retries", 0)):
+        if getattr(options, name) < least:
+            yield f"options.{name} is {getattr(options, name)}; give a whole number, {least} or more"
     module, colon, function = options.state.partition(":")
     named = bool(colon) and all(part.isidentifier() for part in f"{module}.{function}".split("."))
     if options.state not in ("auto", "preserve", "reset") and not named:

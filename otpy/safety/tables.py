@@ -48,7 +48,7 @@ def read_policy(path: str | Path) -> Policy:
     where = str(path)
     try:
         table: Any = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"{where} is no TOML: {error}"
         raise ValueError(msg) from error
     for key in TABLE.split("."):

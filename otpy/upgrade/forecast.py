@@ -138,6 +138,9 @@ def plan_options(options: Options) -> PlanOptions:
         suspend_timeout=float(options.suspend_timeout),
         code_change_timeout=float(options.code_change_timeout),
         timeout=float(options.timeout),
+        retries=options.retries,
+        group_size=options.group_size,
+        canaries=options.canaries,
         rehearse=options.rehearse,
         allow_dangerous=options.allow_dangerous,
     )

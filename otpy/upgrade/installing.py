@@ -74,6 +74,9 @@ def options_of(plan: Plan) -> Options:
         suspend_timeout=max(timeouts, default=said.suspend_timeout),  # all rest together: the longest counts
         code_change_timeout=said.code_change_timeout,
         timeout=said.timeout,
+        retries=said.retries,
+        group_size=said.group_size,
+        canaries=said.canaries,
         rehearse=said.rehearse,
         allow_dangerous=said.allow_dangerous,
         trigger="plan",

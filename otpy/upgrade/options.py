@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from math import inf
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 import msgspec
@@ -42,7 +43,8 @@ class WatchPolicy(msgspec.Struct, frozen=True, kw_only=True):
     since is lost, and reported."""
 
     def __post_init__(self) -> None:
-        _refuse_unless(is_seconds(self.window), "window", self.window, "seconds, more than 0")
+        ends = is_seconds(self.window) and self.window < inf
+        _refuse_unless(ends, "window", self.window, "seconds, more than 0")
         share = self.error_threshold
         allowed = share is None or (isinstance(share, int | float) and 0 <= share <= 1)
         _refuse_unless(allowed, "error_threshold", share, "a share from 0 to 1, or None")
@@ -87,6 +89,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of the states of single behaviours, instead of what `state` says."""
     kept: Mapping[Any, Any] | None = None
     """Set when going back to the states of before: process → state."""
+    paths: Mapping[str, str] = {}
+    """The files that sources come from, by module, as messages shall name them."""
     trigger: str = "call"
     """What asked: "call", "command", "plan", "rollback", "watch", "files"."""
 
@@ -133,7 +137,7 @@ def options(given: Mapping[str, Any], **internal: Any) -> Options:
     return Options(**given, **internal)
 
 
-_INTERNAL: Final = frozenset({"back_to", "down_to", "lenient", "extras", "states", "kept", "trigger"})
+_INTERNAL: Final = frozenset({"back_to", "down_to", "lenient", "extras", "states", "kept", "paths", "trigger"})
 """What only otpy itself says."""
 
 PUBLIC: Final = tuple(name for name in Options.__struct_fields__ if name not in _INTERNAL)

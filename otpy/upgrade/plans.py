@@ -94,8 +94,13 @@ def plan(
     of `reload_modules`.
     Raises: CompilationFailed, LoadFailed and the like, for sources that cannot be looked at; BadPlan.
     """
+    return planned(sources, options(given), instructions)
+
+
+def planned(sources: Mapping[str, str], wanted: Options, instructions: Instructions | None = None) -> Plan:
+    """As `plan`, with checked options."""
     check_sources(sources)
-    wanted, me = options(given), waiting()
+    me = waiting()
     with explained(tuple(sources)):
         made: Plan = run_on_thread(_plan, me.runtime, dict(sources), wanted, me, instructions, label="plan")
     return made

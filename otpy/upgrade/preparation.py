@@ -54,7 +54,7 @@ class Preparation:
 
     def compile(self) -> None:
         """Compile every source, leave out what is the same already, and compare the rest. Raises CompilationFailed."""
-        found = compiled(self.given)
+        found = compiled(self.given, self.options.paths)
         for name in load_order(self.given):
             running = self.running[name] = (versions(name) or (None,))[-1]
             if running is None or running.source != self.given[name] or self.options.identity:
@@ -199,9 +199,12 @@ class Preparation:
             self.prepared.discard()
 
 
-def compiled(sources: Mapping[str, str]) -> dict[str, Version]:
-    """Return the next version of each module. Raises CompilationFailed."""
-    return {n: read_version(n, source, number=histories.next_number(n)) for n, source in sources.items()}
+def compiled(sources: Mapping[str, str], paths: Mapping[str, str]) -> dict[str, Version]:
+    """Return the next version of each module; *paths* are the files that they are from. Raises CompilationFailed."""
+    return {
+        name: read_version(name, source, number=histories.next_number(name), path=paths.get(name))
+        for name, source in sources.items()
+    }
 
 
 def load_order(sources: Mapping[str, str]) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ class Release(msgspec.Struct, frozen=True):
 
     sources: dict[str, str]
     """Module name → source, of all that is loaded or will be imported."""
+    paths: dict[str, str] = {}
+    """The file of each of them."""
     packages: frozenset[str] = frozenset()
     """Those of them that are packages."""
     missing: tuple[str, ...] = ()
@@ -47,12 +49,25 @@ def read_release(path: str | Path) -> Release:
     while todo:
         name = todo.pop()
         if name not in sources:
-            sources[name] = importlib.util.decode_source(files[name].read_bytes())
+            sources[name] = _text(files[name])
             todo += [other for other in _imported(name, sources[name], files) if other not in sys.modules]
     packages = frozenset(name for name in sources if files[name].name == "__init__.py")
     roots = {name.partition(".")[0] for name in packages}
     missing = sorted(n for n in sys.modules if n.partition(".")[0] in roots and n not in files)
-    return Release({name: sources[name] for name in sorted(sources)}, packages, tuple(missing))
+    names = sorted(sources)
+    paths = {name: str(files[name]) for name in names}
+    return Release({name: sources[name] for name in names}, paths, packages, tuple(missing))
+
+
+def _text(file: Path) -> str:
+    try:
+        return importlib.util.decode_source(file.read_bytes())
+    except OSError as error:
+        msg = f"cannot read {file}: {error.strerror}"
+        raise ValueError(msg) from error
+    except (SyntaxError, UnicodeDecodeError) as error:
+        msg = f"{file} is no Python source: {error}"
+        raise ValueError(msg) from error
 
 
 def _modules(root: Path) -> Iterator[tuple[str, Path]]:

@@ -79,7 +79,7 @@ def release(path: str | Path, **given: Unpack[UpgradeOptions]) -> UpgradeReport:
     Raises ValueError if it has nothing of what is loaded, and what `reload_module` raises.
     """
     found = read_release(path)
-    report = engine.upgrade(found.sources, options(given))
+    report = engine.upgrade(found.sources, options(given, paths=found.paths))
     return report.with_warnings(f"{name} is loaded, and not in {path}: it stays as it is" for name in found.missing)
 
 
@@ -103,7 +103,7 @@ def rollback(**given: Unpack[UpgradeOptions]) -> UpgradeReport:
     targets = engine.lineage.last()
     with explained(()):
         if not targets:
-            raise NoSuchVersion("the node", "before this one")
+            raise NoSuchVersion("the node", None)
     return _go_back(targets, given)
 
 
@@ -131,7 +131,7 @@ def _target(name: str, vsn: Any) -> Version:
     named = (version for version in reversed(known[:-1]) if version.vsn == vsn)
     target = histories.before(name) if vsn is None else next(named, None)
     if target is None:
-        raise NoSuchVersion(name, vsn if vsn is not None else "before this one", [version.vsn for version in known])
+        raise NoSuchVersion(name, vsn, [version.vsn for version in known])
     return target
 
 

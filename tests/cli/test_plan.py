@@ -129,7 +129,15 @@ def test_the_last_upgrade_is_taken_back_as_a_whole(node: Shell) -> None:
         (["upgrade", "--plan", "README.md", "--strategy", "canary"], "--plan says how it is done"),
         (["upgrade", "--plan", "README.md", "--dry-run"], "--plan says how it is done"),
         (["upgrade", "counter", "README.md", "--max-crashes", "1"], "give --watch SECONDS too"),
+        (["upgrade", "counter"], "or --plan FILE"),
+        (["upgrade", "counter", "README.md", "--watch", "0"], "--watch 0; give seconds, more than 0"),
+        (["upgrade", "counter", "README.md", "--watch", "inf"], "--watch inf; give seconds"),
+        (["upgrade", "counter", "README.md", "--watch", "9", "--max-crashes", "-1"], "--max-crashes -1; give"),
+        (["upgrade", "counter", "README.md", "--retries", "1.5"], "'1.5' is no whole number"),
+        (["upgrade", "counter", "README.md", "--retries", "some"], "'some' is no whole number"),
         (["rollback", "--to", "1"], "otpy rollback MODULE --to 1"),
+        (["history", "--id", "0"], "--id 0 is no upgrade; `otpy history` lists them"),
+        (["history", "--id", "99999999999999999999"], "is no upgrade; `otpy history` lists them"),
         (["history", "counter", "--id", "1"], "leave the module out"),
         (["history", "--id", "one"], "one"),
     ],
@@ -147,9 +155,8 @@ def test_what_a_node_cannot_use_is_bad_input(node: Shell, tmp_path: Path) -> Non
     kept = tmp_path / "plan.json"
     kept.write_text("{}")
     for args, said in (
-        (["upgrade", "--plan", kept], "the plan cannot be read"),
+        (["upgrade", "--plan", kept], f"{kept}: the plan cannot be read"),
         (["upgrade", "counter", VERSION_2, "--timeout", -1], "timeout is -1.0; give seconds"),
-        (["upgrade", "counter", VERSION_2, "--watch", -1], "Expected `float` > 0"),
         (["insights", "--last", "soon"], "'soon' is no time range"),
     ):
         refused = node(*args)

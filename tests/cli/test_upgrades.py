@@ -72,6 +72,29 @@ def test_a_refused_upgrade_is_json_for_scripts(node: Shell, tmp_path: Path) -> N
     assert (found["status"], found["error"]) == ("failed", "CompilationFailed")
 
 
+def test_a_syntax_error_names_the_file_that_was_given(node: Shell, tmp_path: Path) -> None:
+    """An editor, and whoever wrote it, finds it there; also in a release."""
+    broken = tmp_path / "release" / "counter.py"
+    broken.parent.mkdir()
+    broken.write_text("import otpy\ndef counter(:\n")
+    for given in (["counter", broken], ["--release", broken.parent]):
+        for command in ("plan", "upgrade"):
+            failed = node(command, *given)
+            assert failed.code == 1
+            assert f"{broken}:2:" in failed.err or f"{broken}, line 2" in failed.err, failed.err
+
+
+def test_groups_canaries_and_tries_are_options(node: Shell, tmp_path: Path) -> None:
+    """They reach the node, and are kept by a plan."""
+    kept = tmp_path / "plan.json"
+    more = ["--strategy", "rolling", "--group-size", 2, "--canaries", 3, "--retries", 4]
+    node("plan", "counter", VERSION_2, *more, "--out", kept)
+    options = json.loads(kept.read_text())["options"]
+    assert (options["group_size"], options["canaries"], options["retries"]) == (2, 3, 4)
+    refused = node("upgrade", "counter", VERSION_2, "--group-size", 0)
+    assert (refused.code, refused.err) == (2, "otpy: group_size is 0; give a whole number, 1 or more\n")
+
+
 def test_debug_shows_the_traceback_of_the_node(node: Shell, tmp_path: Path) -> None:
     """The error happened there, not in the command."""
     broken = tmp_path / "counter.py"
@@ -94,7 +117,8 @@ def test_a_rollback_with_nothing_before_it_is_refused(node: Shell) -> None:
     """Version 1 is the first."""
     back = node("rollback", "counter")
     assert (back.code, back.out) == (1, "")
-    assert back.err.startswith("otpy: ")
+    assert back.err.startswith("otpy: counter has no version before the one that runs; known: 1\n")
+    assert node("rollback").err.startswith("otpy: the node has no version before the one that runs")
 
 
 def test_the_history_lists_what_was_done_and_what_was_refused(node: Shell, tmp_path: Path) -> None:
@@ -111,6 +135,7 @@ def test_the_history_lists_what_was_done_and_what_was_refused(node: Shell, tmp_p
     shown = node("history")
     assert len(shown.out.splitlines()) == 3
     assert node.json("history", "another") == []
+    assert node("history", "another").out == "no upgrade of another so far\n"
 
 
 @pytest.mark.parametrize("command", [["upgrade", "conuter", VERSION_2], ["rollback", "conuter"]])

@@ -96,7 +96,8 @@ def test_dropping_a_module_drops_what_is_done_on_its_account() -> None:
 
 EDITS: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "unknown key": (("stratgey",), "rolling", "the plan cannot be read"),
-    "unknown option": (("options", "retries"), 3, "options: Object contains unknown field `retries`"),
+    "unknown option": (("options", "lunch"), 3, "options: Object contains unknown field `lunch`"),
+    "group": (("options", "group_size"), 0, "options.group_size is 0; give a whole number, 1 or more"),
     "strategy": (("options", "strategy"), "slow", "options.strategy: Invalid enum value 'slow'"),
     "timeout": (("options", "timeout"), -1, "options.timeout is -1.0; give seconds, more than 0"),
     "state": (

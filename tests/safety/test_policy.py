@@ -166,6 +166,9 @@ def test_mistake_in_a_file_names_the_file(tmp_path: Path) -> None:
     path.write_text("[tool")
     with pytest.raises(ValueError, match=r"pyproject.toml is no TOML"):
         read_policy(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"pyproject.toml is no TOML"):
+        read_policy(path)
     path.write_text("tool = 1")
     with pytest.raises(ValueError, match="a table is wanted, not 1"):
         read_policy(path)

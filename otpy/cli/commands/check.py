@@ -38,6 +38,7 @@ Module = Annotated[
 ]
 
 NODE: Final = "node"
+HEAD: Final = "HEAD"
 _GIT_SECONDS: Final = 30.0
 _STYLES: Final = {"refused": "bold red", "warning": "yellow", "info": ""}
 
@@ -46,7 +47,7 @@ def check(
     file: File,
     /,
     *,
-    against: Against = "HEAD",
+    against: Against = HEAD,
     policy: PolicyFile = None,
     module: Module = None,
     where: Where = ANY_NODE,
@@ -120,7 +121,10 @@ def _before(file: Path, against: str) -> str | None:
     path = file.resolve()
     if _git(path.parent, "rev-parse", "--verify", "--quiet", f"{against}^{{commit}}") is None:
         if _git(path.parent, "rev-parse", "--git-dir") is None:
-            raise BadInput(f"{file} is in no git repository; say what to compare with: --against FILE, or node")
+            missing = "" if against == HEAD else f"there is no file {against}, and "
+            raise BadInput(
+                f"{missing}{file} is in no git repository; say what to compare with: --against FILE, or node"
+            )
         raise BadInput(f"--against {against}: there is no such file, and no such revision; `node` asks a node")
     return _git(path.parent, "show", f"{against}:./{path.name}")
 

@@ -8,13 +8,14 @@ from cyclopts import Parameter
 
 from otpy.cli.client import ask_node
 from otpy.cli.exits import OK, BadInput
-from otpy.cli.options import ANY_NODE, AS_TEXT, Output, Where
+from otpy.cli.options import ANY_NODE, AS_TEXT, Output, Where, whole
 from otpy.cli.show import console, print_history, say_json
 from otpy.cli.timeline import print_timeline
 
 Module = Annotated[str | None, Parameter(help="Only the upgrades of this module.", show_default=False)]
 Id = Annotated[
-    int | None, Parameter(help="One upgrade: its steps, states before and after, error.", show_default=False)
+    int | None,
+    Parameter(help="One upgrade: its steps, states before and after, error.", show_default=False, converter=whole),
 ]
 
 
@@ -30,6 +31,8 @@ def history(
     if id is not None:
         if module is not None:
             raise BadInput("--id is one upgrade, whatever its modules; leave the module out")
+        if not 0 < id < 2**63:
+            raise BadInput(f"--id {id} is no upgrade; `otpy history` lists them")
         found = ask_node(where.node, where.run_dir, "timeline", {"id": id})
     else:
         found = ask_node(where.node, where.run_dir, "history", {"module": module})
@@ -38,5 +41,5 @@ def history(
     elif id is not None:
         print_timeline(console(), found)
     else:
-        print_history(console(), found)
+        print_history(console(), found, module)
     return OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from cyclopts import Parameter
 from otpy.cli.change import change
 from otpy.cli.exits import BadInput
 from otpy.cli.given import File, Release, Target, To, what
-from otpy.cli.options import ANY_NODE, AS_TEXT, AS_USUAL, Flag, How, Output, Where
+from otpy.cli.options import ANY_NODE, AS_TEXT, AS_USUAL, Flag, How, Output, Where, whole
 
 PlanFile = Annotated[
     Path | None, Parameter(help="Carry out this plan, as `otpy plan --out` wrote it.", show_default=False)
@@ -23,7 +24,8 @@ Watch = Annotated[
     ),
 ]
 MaxCrashes = Annotated[
-    int | None, Parameter(help="Crashes that are allowed while it is watched. [default: 3]", show_default=False)
+    int | None,
+    Parameter(help="Crashes that are allowed while it is watched. [default: 3]", show_default=False, converter=whole),
 ]
 DryRun = Annotated[Flag, Parameter(help="Stop before anybody is paused, and report.")]
 Permanent = Annotated[Flag, Parameter(help="Have a restarted node run it too.")]
@@ -55,14 +57,18 @@ def upgrade(
     }
     if max_crashes is not None and watch is None:
         raise BadInput("--max-crashes says what is allowed while it is watched; give --watch SECONDS too")
+    if watch is not None and not 0 < watch < math.inf:
+        raise BadInput(f"--watch {watch:g}; give seconds, more than 0")
+    if max_crashes is not None and max_crashes < 0:
+        raise BadInput(f"--max-crashes {max_crashes}; give a whole number, 0 or more")
     if plan is None:
-        args["what"] = what(target, file, to, release)
+        args["what"] = what(target, file, to, release, more=" or --plan FILE")
     elif (target, file, to, release) != (None, None, None, None):
         raise BadInput("--plan says what is upgraded; give nothing else to upgrade to")
     elif how != AS_USUAL or watch is not None or dry_run:
         raise BadInput("--plan says how it is done; give it alone, with --permanent or without, or edit the plan")
     else:
-        args["plan"] = _read(plan)
+        args |= {"plan": _read(plan), "plan_file": str(plan)}
     return change(where, output, "upgrade", args)
 
 
