@@ -83,12 +83,21 @@ def ask(path: Path, verb: str, args: dict[str, Any], on_event: OnEvent = _ignore
     """
     with _connected(path) as connection:
         refused = _send(connection, Request(verb, args))
-        try:
-            return _await_result(connection, on_event)
-        except (OSError, FrameError) as error:
-            raise Failed(
-                f"the node at {path} gave no answer ({refused or error}); see its log, and `otpy history`"
-            ) from error
+        seconds: float | None = ACCEPT_SECONDS
+        while True:
+            try:
+                answer: Answer = read_answer(connection, seconds)
+            except (OSError, FrameError) as error:
+                why = f"the node at {path} gave no answer ({refused or error}); see its log, and `otpy history`"
+                raise Failed(why) from error
+            seconds = None
+            match answer:
+                case Event():
+                    on_event(answer)
+                case Result(value):
+                    return value
+                case Failure():
+                    raise _error(answer)
 
 
 @contextmanager
@@ -111,20 +120,6 @@ def _send(connection: socket.socket, request: Request) -> OSError | None:
     except OSError as error:
         return error
     return None
-
-
-def _await_result(connection: socket.socket, on_event: OnEvent) -> Any:
-    seconds: float | None = ACCEPT_SECONDS
-    while True:
-        answer: Answer = read_answer(connection, seconds)
-        seconds = None
-        match answer:
-            case Event():
-                on_event(answer)
-            case Result(value):
-                return value
-            case Failure():
-                raise _error(answer)
 
 
 def _error(failure: Failure) -> CommandError:

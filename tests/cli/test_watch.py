@@ -93,6 +93,17 @@ def test_it_can_only_say_what_would_happen(otpy: Shell, file: Path) -> None:
     watching.end()
 
 
+def test_a_reader_that_leaves_ends_the_watch_without_a_word(otpy: Shell, file: Path) -> None:
+    """As in `otpy watch | head -1`: that is no failure of the node."""
+    with otpy.popen("watch") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        file.write_text(VERSION_2)
+        assert process.stderr.read() == ""
+
+
 def test_the_watch_ends_with_its_node(otpy: Shell, tmp_path: Path) -> None:
     """A command that waits for ever for a node that is gone would be a riddle."""
     found = tmp_path / "counter.py"
