@@ -13,6 +13,7 @@ import pytest
 
 from otpy import code
 from otpy.code.history import histories
+from tests.support import eventually
 
 Make: TypeAlias = Callable[[str, str], ModuleType]
 
@@ -22,7 +23,7 @@ def collector() -> Iterator[None]:
     """However an upgrade ends, the garbage collector is set as before."""
     before = gc.get_threshold()
     yield
-    assert gc.get_threshold() == before
+    eventually(lambda: gc.get_threshold() == before)  # one that has gone wrong may still be ending
 
 
 @pytest.fixture
