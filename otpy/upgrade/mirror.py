@@ -4,14 +4,14 @@ Before anything is installed, the new definitions stand beside the live modules,
 those: it would call the functions of before, and what a trial does to a class or a global would be done to the live
 one. So a trial runs in a mirror. Everything of the program that it gets to see has its counterpart there. A function
 has one with its new body, whose globals are those of the mirror; a class, one with mirrored bases and members; a
-module, one whose names are mirrored as they are looked up; a list, or an instance of a mirrored class, is copied. What
-was defined anew is mirrored from that. Libraries have no counterparts, nor has what is theirs.
+module, one whose names are mirrored as they are looked up; a list, or an instance of a class of the program, is copied.
+What was defined anew is mirrored from that. Libraries have no counterparts, nor has what is theirs.
 
 All is made when it is looked at, so a trial costs as much as it uses. No code of the program runs for it.
 
 The limits: enumerations, and classes whose metaclass comes from a library (`msgspec.Struct`, pydantic), are what the
-preparation has; values that cannot be copied (locks, sockets) are the live ones; and so is what code fetches from
-`sys.modules` by itself.
+preparation has, and their methods work with its names; values that cannot be copied (locks, sockets, iterators) are the
+live ones; and so is what code fetches from `sys.modules` by itself.
 """
 
 from __future__ import annotations
@@ -102,8 +102,7 @@ class Mirror:
             return lambda c, old: c.remember(old, self.module(old.__name__) or old)
         if cls in HANDLERS:
             return HANDLERS[cls]
-        counterpart = self.of(cls)
-        return unchanged(cls, counterpart) if counterpart is not cls else Copier.keep
+        return unchanged(cls, self.of(cls)) if self._is_own(cls.__module__) else Copier.keep
 
     def _function(self, c: Copier, old: FunctionType) -> Any:
         if id(old) in self._successors:

@@ -183,6 +183,7 @@ def test_children_with_instances_as_arguments_are_the_same_children(module: Make
 
 WORLD: Final = source("""
     import abc, collections, dataclasses, enum, functools, threading, types, weakref
+    import msgspec
 
     PLUGINS, LOG, COUNTS = {}, [], collections.defaultdict(list)
     QUEUE, NAMES, total = collections.deque([1]), {"a"}, 0
@@ -247,7 +248,10 @@ WORLD: Final = source("""
         def double(self, n):
             self.limit = n // 2
 
-    SETTINGS = Settings()
+    class Point(msgspec.Struct):
+        tags: list
+
+    SETTINGS, POINT = Settings(), Point([])
 
     @functools.singledispatch
     def told(x):
@@ -334,7 +338,7 @@ DOES: Final = {
     "registering": "register(lambda: 0); register(plugin); plugin()",
     "class attributes": "type(self).seen.append(1); Prog.extra = 1; Derived().grow(); patch()",
     "a subclass": "class More(Base): pass\n    assert More in Base.known and Meta.made[-1] == 'More'",
-    "a singleton": "SETTINGS.limit = 5; SETTINGS.double = 8; SETTINGS.inner.items.append(1)",
+    "a singleton": "SETTINGS.limit = 5; SETTINGS.double = 8; SETTINGS.inner.items.append(1); POINT.tags.append(1); POINT.tags = 1",
     "the state": "state['box'].n = 7; state['slotted'].items.append(2); state.clear(); Box[int](4)",
     "enumerations": "assert state['color'] is Color.RED and Color(1) is Color.RED",
     "dispatch": "told.register(str, len); assert [told('a'), told(1), state['told'](1)] == [1, 'int', 'int']",

@@ -63,7 +63,8 @@ def _of_class(cls: type) -> Iterator[tuple[object, Any]]:
 
 
 def _of_instance(value: Any) -> Iterator[tuple[object, Any]]:
-    yield from ((name, getattr(value, name)) for name in slots_of(type(value)))
+    fields = getattr(value, "__struct_fields__", ())
+    yield from ((name, getattr(value, name)) for name in (*slots_of(type(value)), *fields))
     yield from vars(value).items() if hasattr(value, "__dict__") else ()
 
 
