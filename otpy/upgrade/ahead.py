@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from otpy.behaviours.gen import Request
 from otpy.behaviours.gen_server import Behaviour
+from otpy.code.finding import functions_of
 from otpy.code.journal import Journal
 from otpy.code.verdicts import DefinitionChange
 from otpy.errors import CallTimeout, CanaryFailed, IncompatibleUpgrade, MigrationFailed
@@ -30,6 +31,7 @@ from otpy.upgrade.commit import commit
 from otpy.upgrade.conversion import Course, DownTo, Migrations, finished
 from otpy.upgrade.members import nobody, processes_of
 from otpy.upgrade.options import WatchPolicy
+from otpy.upgrade.reaching import names_in
 from otpy.upgrade.resting import Resting, bring_to_rest
 from otpy.upgrade.steps import Steps
 from otpy.upgrade.users_part import Changed, UsersPart
@@ -231,6 +233,7 @@ def refuse_what_is_shared(preparation: Preparation) -> None:
     reasons += [f"{name}: derived from what changes" for name in sorted(preparation.touched - preparation.new.keys())]
     reasons += [reason for version in preparation.new.values() for reason in _globals_in(version.tree, version.name)]
     reasons += _messages(preparation)
+    reasons += [reason for name in preparation.new for reason in _left_behind(name, preparation)]
     if reasons:
         strategy = preparation.options.strategy
         msg = f'strategy="{strategy}" is for behaviours and their states; use "atomic", for these change for all:\n'
@@ -259,3 +262,27 @@ def _messages(preparation: Preparation) -> Iterator[str]:
     for cls in plain:
         if issubclass(cls, Request):
             yield f"{cls.__module__}.{cls.__qualname__}: is sent between processes"
+
+
+def _left_behind(name: str, preparation: Preparation) -> Iterator[str]:
+    """Yield the functions of module *name* that did not change and name what did: they go on with what that was.
+
+    Those of a behaviour that did not change do no harm, if none that did is derived from it: nobody ahead runs them.
+    """
+    live = sys.modules.get(name)
+    if live is None:
+        return
+    edited = {change.name.partition(".")[0] for change in preparation.changes if change.module == name}
+    replaced = [cls for cls, new in preparation.replaced.items() if new is not None]
+    named = {key for key, value in vars(live).items() if any(value is cls for cls in replaced)}
+    for function in functions_of(live)[0] if named else ():
+        top = function.__qualname__.partition(".")[0]
+        found = sorted(named.intersection(names_in(function.__code__)))
+        if found and top not in edited and not _stays(vars(live).get(top), replaced):
+            yield f"{name}.{function.__qualname__}: names {', '.join(found)}, and would go on with what that was"
+
+
+def _stays(owner: object, replaced: Sequence[type]) -> bool:
+    if not isinstance(owner, type) or not issubclass(owner, Behaviour | Actor):
+        return False
+    return not any(issubclass(cls, owner) for cls in replaced)

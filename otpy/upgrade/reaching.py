@@ -41,7 +41,7 @@ def _called_by(root: str, behaviour: type) -> set[str]:
         name = todo.pop()
         if name not in found:
             found.add(name)
-            todo += [called for function in _functions(name, behaviour) for called in _names_in(function.__code__)]
+            todo += [called for function in _functions(name, behaviour) for called in names_in(function.__code__)]
     return found
 
 
@@ -55,8 +55,9 @@ def _functions(name: str, behaviour: type) -> Iterator[FunctionType]:
                 yield function
 
 
-def _names_in(code: CodeType) -> Iterator[str]:
+def names_in(code: CodeType) -> Iterator[str]:
+    """Yield all names that *code*, and the functions in it, use as globals or attributes."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names_in(constant)
+            yield from names_in(constant)

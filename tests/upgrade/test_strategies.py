@@ -110,7 +110,28 @@ SHARED = {
         V2 + "\nclass Get(otpy.Request):\n    n = 2\n",
         "is sent between processes",
     ),
+    "a function that makes what changes": (
+        V1 + "\ndef fresh():\n    return Purse(0)\n",
+        V2 + "\ndef fresh():\n    return Purse(0)\n",
+        "m_shared.fresh: names Purse",
+    ),
+    "a method that asks for what changes": (
+        V1 + "\nclass Till:\n    def has(self, x):\n        return (lambda: isinstance(x, Purse))()\n",
+        V2 + "\nclass Till:\n    def has(self, x):\n        return (lambda: isinstance(x, Purse))()\n",
+        "m_shared.Till.has: names Purse",
+    ),
 }
+
+
+@inside
+def test_an_unchanged_function_may_speak_of_what_changes(module: Make) -> None:
+    """An annotation does nothing, and a behaviour that did not change is run by those who stay."""
+    more = "\ndef show(purse: Purse) -> str:\n    return str(purse.cents)\n"
+    more += "\nclass Other(otpy.GenServer):\n    def init(self, arg):\n        return otpy.Ok(Purse(arg))\n"
+    lazy = "from __future__ import annotations\n"
+    pid = module("m_shared", lazy + V1 + more).Account.start(1)
+    upgrade.reload_module("m_shared", lazy + V2 + more, strategy="rolling")
+    assert told([pid]) == [("v2", 1)]
 
 
 @pytest.mark.parametrize("name", SHARED)
