@@ -85,6 +85,10 @@ class Mirror:
             return copier.remember(value, value)  # type: ignore[no-any-return]
         return made
 
+    def originals(self) -> dict[Any, Any]:
+        """Return what each mirrored class and function is the counterpart of."""
+        return {self._memo[id(old)]: old for old in self._originals if isinstance(old, type | FunctionType)}
+
     def way(self, way: Way) -> Way:
         """Return *way* with the counterparts of the functions that it calls."""
         steps = tuple(step._replace(function=self.of(step.function)) for step in way.steps)

@@ -84,8 +84,9 @@ def class_steps(c: Copier, old: type) -> Steps:
     except TypeError:
         return c.remember(old, old)
     c.remember(old, made)
-    names = [n for n in members if n not in (*fixed, *own_slots, *_MACHINE, *_OF_ABC, "__orig_bases__")]
-    for name, value in zip(names, (yield from parts(c, [members[n] for n in names])), strict=True):
+    done = {*fixed, *own_slots, *_MACHINE, *_OF_ABC, "__orig_bases__"}
+    names = [name for name in members if name not in done]
+    for name, value in zip(names, (yield from parts(c, [members[name] for name in names])), strict=True):
         type.__setattr__(made, name, value)
     if "__orig_bases__" in members:
         type.__setattr__(made, "__orig_bases__", tuple((yield from parts(c, members["__orig_bases__"]))))

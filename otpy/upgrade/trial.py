@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from otpy.behaviours.children_ordered import OrderedChildren
 from otpy.behaviours.migrations import Copies, difference, shape_of, shapes_of
+from otpy.code.prepared import Prepared
 from otpy.kernel.process import Process
 from otpy.upgrade.conversion import Conversion, Course, Migrations, finished
 from otpy.upgrade.mirror import Mirror
@@ -34,6 +35,8 @@ class Trial:
         self._parts = PerVersion(self._part)
         self._mirror = Mirror(prepared)
         self._copies = Copies(self._mirror.counterparts)
+        self._present = Mirror(Prepared(changes=()))
+        """Where the classes that run convert, going down."""
         before = shapes_of(prepared.reshaped)
         after = {cls: self.new_class(cls) for cls in before}
         classes = {old: new and self.new_class(new) for old, new in preparation.replaced.items()}
@@ -63,7 +66,9 @@ class Trial:
     def _part(self, kind: type, vsn: Any) -> UsersPart:
         down = self._parts_down.of(kind, vsn)
         if down is not None:
-            return down
+            way, converter = self._present.way(down.way), self._present.of(kind)
+            copies = Copies(self._present.counterparts)
+            return UsersPart(way, converter, down.old_vsn, self.extra_for(kind), copies=copies)
         new_class = self.new_class(kind)
         old = self._versions.before(kind, vsn, new_class)
         way = self._ways.of(new_class, old_vsn=old, new_vsn=self._versions.new(new_class))
@@ -78,8 +83,8 @@ class Trial:
         done = _settled(part.change(process, state))
         if not part.way.runs_code:
             new_class = self._ghosts.get(kind, kind)
-        elif part.converter is kind:  # going down: the class that runs has converted, with the names that it has
-            done.state = self._copied(done.state)
+        elif part.converter is not new_class:  # going down: the state is of the classes of the present
+            done.state = self._copied(Copies(self._present.originals()).copy(done.state).value)
         return finished(
             process, Course(kind, new_class, vsn=None, part=part, migrations=self._migrations), self._migrations, done
         )

@@ -374,6 +374,55 @@ def test_a_rehearsal_that_fails_leaves_every_object_as_it_was(module: Make, does
 
 
 @inside
+def test_going_back_is_rehearsed_in_a_mirror_too(module: Make) -> None:
+    """It is the running class that converts then, and what it does is done to a mirror of what runs."""
+    lines = """
+        def code_change(self, old_vsn, state, extra):
+            LOG.append(old_vsn)
+            Point.made += 1
+            state["point"].n = 7
+            if WRONG:
+                raise ValueError("over")
+            return otpy.Ok({**state, "point": Point(6)})
+    """
+    text = source("""
+        import otpy
+
+        __vsn__ = "1"
+        LOG, WRONG = [], []
+
+        class Point:
+            made = 0
+
+            def __init__(self, n):
+                self.n = n
+
+        class Keeper(otpy.GenServer):
+            def init(self, arg):
+                return otpy.Ok({"point": Point(arg)})
+
+            def handle_call(self, request, from_, state):
+                return otpy.Reply((state["point"].n, type(state["point"]) is Point), state)
+    """)
+    keeper = module("r_keeper", text)
+    pid = keeper.Keeper.start(1)
+    upgrade.reload_module("r_keeper", text.replace('"1"', '"2"') + textwrap.indent(textwrap.dedent(lines), "    "))
+    keeper.LOG.clear()
+    keeper.Point.made = 0
+    keeper.WRONG.append(1)
+    before = all_of(keeper, otpy.sys.get_state(pid))
+    with pytest.raises(otpy.RehearsalFailed, match="ValueError: over"):
+        upgrade.rollback_module("r_keeper")
+    assert all_of(keeper, otpy.sys.get_state(pid)) == before
+    keeper.WRONG.clear()
+    report = upgrade.rollback_module("r_keeper")
+    assert report.rehearsal is not None
+    assert [each.tried for each in report.rehearsal.behaviours] == [1]
+    assert otpy.call(pid, "?") == (6, True)
+    assert len(keeper.LOG) == 1
+
+
+@inside
 def test_what_it_makes_is_given_back(module: Make) -> None:
     """No function, class or copy of a rehearsal lives on: a node that is upgraded every day would grow."""
     counter = module("m_counter", V1)
