@@ -22,6 +22,7 @@ DEADLINE: Final = 20.0
 
 _ROOT = Path(__file__).parent.parent
 _LOOK_SECONDS = 0.001
+_WAITING = frozenset({"idle", "waiting", "suspended"})
 
 
 def inside(test: Callable[P, None]) -> Callable[P, None]:
@@ -101,6 +102,18 @@ def status(pid: otpy.Pid) -> str | None:
 def eventually_waits(pid: otpy.Pid) -> None:
     """Wait until *pid* waits inside its code."""
     eventually(lambda: status(pid) == "waiting")
+
+
+def all_wait() -> bool:
+    """Whether no process runs, seen twice: what is waiting in one look may have been woken by one seen later in it."""
+    looks = [look(), look()]
+    return looks[0] == looks[1] and all(status in _WAITING for _, status, _ in looks[0])
+
+
+def look() -> list[tuple[otpy.Pid, str, int]]:
+    """Return what each process does, and how much it has done so far."""
+    infos = [otpy.process_info(pid) for pid in otpy.processes()]
+    return [(info.pid, info.status, info.reductions) for info in infos if info is not None]
 
 
 def get(*, timeout: float | None = DEADLINE) -> Any:

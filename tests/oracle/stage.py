@@ -18,6 +18,7 @@ import otpy
 from tests.oracle.clock import StandingClock
 from tests.oracle.forms import Form
 from tests.oracle.recording import Step
+from tests.support import all_wait, look
 
 Play: TypeAlias = Callable[[], Iterator[Step]]
 
@@ -25,7 +26,6 @@ _INSTANT = 1e-6  # seconds of the standing clock; no script waits for less than 
 _POLL = 0.0005  # seconds
 _DEADLOCK = 500  # looks in a row with nothing to run and nothing to wait for
 _PATIENCE = 30.0  # seconds for one scenario; most take a hundredth
-_WAITING = frozenset({"idle", "waiting", "suspended"})
 
 
 class Stuck(Exception):
@@ -103,7 +103,7 @@ def _watch(clock: StandingClock, over: threading.Event) -> None:
         if clock.asked == asked:
             continue  # the scheduler runs something, or has yet to look again
         asked = clock.asked
-        waiting = _all_wait()
+        waiting = all_wait()
         clock.allow(jump=waiting)
         deadlocked = deadlocked + 1 if waiting and clock.deadlocked else 0
         if deadlocked > _DEADLOCK:
@@ -111,19 +111,8 @@ def _watch(clock: StandingClock, over: threading.Event) -> None:
             raise Stuck(msg)
 
 
-def _all_wait() -> bool:
-    """Whether no process runs, seen twice: what is waiting in one look may have been woken by one seen later in it."""
-    looks = [_look(), _look()]
-    return looks[0] == looks[1] and all(status in _WAITING for _, status, _ in looks[0])
-
-
-def _look() -> list[tuple[otpy.Pid, str, int]]:
-    infos = [otpy.process_info(pid) for pid in otpy.processes()]
-    return [(info.pid, info.status, info.reductions) for info in infos if info is not None]
-
-
 def _who_is_there() -> str:
-    return ", ".join(f"{pid!r} {status}" for pid, status, _ in _look())
+    return ", ".join(f"{pid!r} {status}" for pid, status, _ in look())
 
 
 @contextmanager
