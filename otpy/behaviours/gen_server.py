@@ -12,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
-from collections.abc import Callable
-from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
@@ -23,7 +23,7 @@ from otpy.behaviours.child_spec import Restart as RestartType
 from otpy.behaviours.child_spec import Shutdown as ShutdownType
 from otpy.behaviours.children_start import start_by_name
 from otpy.behaviours.results import UNSET, After, Continue, Hibernate, Ignore, NoReply, Ok, Reply, Stop, Then, Unset
-from otpy.behaviours.vsn import vsn_of
+from otpy.behaviours.vsn import code_change, vsn_of
 from otpy.errors import (
     AlreadyRegistered,
     AlreadyStarted,
@@ -44,7 +44,7 @@ from otpy.kernel.here import leave, waiting
 from otpy.kernel.messages import Exit, StopServer
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import demonitor
-from otpy.kernel.process import Process, Unwound
+from otpy.kernel.process import Handle, Process, Unwound
 from otpy.kernel.reasons import Kill, Normal, Reason, is_abnormal, reason_of
 from otpy.kernel.reports import report_crash
 from otpy.kernel.signals import end
@@ -58,12 +58,14 @@ CALLBACKS = ("init", "handle_call", "handle_cast", "handle_info", "handle_contin
 
 
 class Behaviour(ProcessActor, Generic[StateT]):
-    """What GenServer and Supervisor have in common: starting, and the callbacks with their defaults."""
+    """What all kinds of behaviours have in common: how they are started, and what differs between the kinds."""
 
     __slots__ = ()
 
     runs_on: ClassVar[Literal["scheduler", "thread", "asyncio"]] = "scheduler"
     __vsn__: ClassVar[Any] = None
+    kind_of_server: ClassVar[str] = "GenServer"
+    """What it is, for a living process cannot become another kind."""
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Refuse a class that could not run as it says."""
@@ -131,10 +133,52 @@ class Behaviour(ProcessActor, Generic[StateT]):
             type="supervisor" if cls.supervises else "worker",
         )
 
-    # -- callbacks
+    def format_status(self, status: dict[str, Any]) -> dict[str, Any]:
+        """Return what `sys.get_status` and crash reports show; leave out or replace what nobody should see."""
+        return status
+
+    # -- what the kinds of behaviours do in their own ways
+
+    @classmethod
+    def _handle_of(cls) -> Handle:
+        """Return what handles the messages of a process of this behaviour."""
+        raise NotImplementedError
+
+    @classmethod
+    def _has_code_change(cls) -> bool:
+        """Whether it has a `code_change` of its own, and not the one that keeps the state."""
+        raise NotImplementedError
 
     def _init(self, arg: Any) -> Any:
+        """Return what `init` made of *arg*: Ok, Ignore or Stop, or an awaitable of one."""
         raise UndefinedCallback(type(self), "init", arg)
+
+    def _terminate(self, reason: Reason, state: StateT) -> Any:
+        """Run `terminate`; what it returns may be an awaitable."""
+        raise NotImplementedError
+
+    def _code_change(self, old_vsn: Any, state: StateT, extra: Any) -> Any:
+        """Return `Ok(state)` as `code_change` makes it, or an awaitable of it."""
+        raise NotImplementedError
+
+    def _aside(self) -> Iterable[Any]:
+        """What it keeps besides its state and its mailbox: objects, each with a `content`."""
+        return ()
+
+    @classmethod
+    def _declared_state(cls, arguments: tuple[Any, ...]) -> Any:
+        """The type of the state, for a class that was written with these type *arguments*."""
+        return arguments[0]
+
+    def _shown(self, state: StateT) -> dict[str, Any]:
+        """What reports show of the state, by name, before `format_status`."""
+        return {"state": state}
+
+
+class Server(Behaviour[StateT]):
+    """What servers and supervisors have in common: the callbacks with their defaults."""
+
+    __slots__ = ()
 
     def handle_call(self, request: Any, from_: From, state: StateT) -> Any:
         """Answer a request of `otpy.call`."""
@@ -160,12 +204,24 @@ class Behaviour(ProcessActor, Generic[StateT]):
         """Convert the state that version *old_vsn* left. The default keeps it."""
         return Ok(state)
 
-    def format_status(self, status: dict[str, Any]) -> dict[str, Any]:
-        """Return what `sys.get_status` and crash reports show; leave out or replace what nobody should see."""
-        return status
+    # -- the hooks of Behaviour
+
+    @classmethod
+    def _handle_of(cls) -> Handle:
+        return handle_async if cls.runs_on == "asyncio" else handle
+
+    @classmethod
+    def _has_code_change(cls) -> bool:
+        return cls.code_change is not Server.code_change
+
+    def _terminate(self, reason: Reason, state: StateT) -> Any:
+        return self.terminate(reason, state)
+
+    def _code_change(self, old_vsn: Any, state: StateT, extra: Any) -> Any:
+        return code_change(self, old_vsn, state, extra)
 
 
-class GenServer(Behaviour[StateT]):
+class GenServer(Server[StateT]):
     """A server. Write `init` and the callbacks that are needed; each returns one of its results.
 
     | callback | returns |
@@ -198,6 +254,17 @@ class GenServer(Behaviour[StateT]):
 
 _set_inbox: Callable[[ProcessActor, Process], None] = ProcessActor.actor_inbox.__set__  # type: ignore[attr-defined]
 BehaviourT = TypeVar("BehaviourT", bound=Behaviour[Any])
+
+
+def has_code_change(behaviour: type[Behaviour[Any]]) -> bool:
+    """Whether *behaviour* has a `code_change` of its own."""
+    return behaviour._has_code_change()  # noqa: SLF001 - the hook of its own behaviour
+
+
+def put_aside(process: Process) -> Iterable[Any]:
+    """What *process* keeps besides its state and its mailbox: objects, each with a `content` that belongs to others."""
+    actor = process.actor
+    return actor._aside() if isinstance(actor, Behaviour) else ()  # noqa: SLF001 - the hook of its own behaviour
 
 
 def attach(behaviour: type[BehaviourT], process: Process) -> BehaviourT:
@@ -243,7 +310,7 @@ def start(
     me = waiting()
     runtime = me.runtime
     actor = behaviour()
-    process = runtime.new_process(actor, handle, behaviour.runs_on)
+    process = runtime.new_process(actor, behaviour._handle_of(), behaviour.runs_on)  # noqa: SLF001 - its own hook
     _set_inbox(actor, process)
     process.starter = me
     process.argument = arg
@@ -258,7 +325,6 @@ def start(
     if monitor is not None:
         signals.watch(me, process, monitor)
     if behaviour.runs_on == "asyncio":
-        process.handle = handle_async
         process.boot = lambda process: _boot_async(process, process.argument, acknowledged)  # type: ignore[assignment]
     else:
         process.boot = lambda process: _boot(process, process.argument, acknowledged)
@@ -348,7 +414,7 @@ def _not_started(process: Process, acknowledged: Call, error: BaseException) -> 
     """`init` raised: hand the reason to the starter and end."""
     if process.exit_reason is not None:
         raise Unwound
-    reason = reason_of(error)
+    reason = error if isinstance(error, BadReturn) else reason_of(error)
     _refuse(process, acknowledged, InitStopped(reason), reason, error)
 
 
@@ -401,7 +467,21 @@ class Ending(msgspec.Struct, frozen=True):
     reply: Any = UNSET
 
 
-Step = Continue | Ending | None
+class Work:
+    """A step of a kind of server that has more to do than `handle_continue`."""
+
+    __slots__ = ()
+
+    def run(self, process: Process) -> Step:
+        """Do it, and return the step that follows."""
+        raise NotImplementedError
+
+    async def run_async(self, process: Process) -> Step:
+        """As `run`, where callbacks may be coroutines."""
+        raise NotImplementedError
+
+
+Step: TypeAlias = "Continue | Work | Ending | None"
 
 
 def handle(process: Process, message: Any) -> None:
@@ -425,8 +505,8 @@ def handle(process: Process, message: Any) -> None:
             result = process.actor.handle_cast(message.request, process.state)
         else:
             if kind in _SPECIAL:
-                step = _special(process, message, kind)
-                if step is not _NOT_SPECIAL:
+                step = special(process, message, kind)
+                if step is not NOT_SPECIAL:
                     carry_out(process, step)
                     return
             callback = "handle_info"
@@ -436,7 +516,7 @@ def handle(process: Process, message: Any) -> None:
             return
         step = _conclude(process, callback, result, message)
     except BaseException as error:  # noqa: BLE001 - whatever leaves a callback ends the server, through terminate
-        step = _crashed(process, error, message)
+        step = crashed(process, error, message)
     if step is not None:
         carry_out(process, step)
 
@@ -457,14 +537,14 @@ async def handle_async(process: Process, message: Any) -> None:
             await carry_out_async(process, await serve_system_async(process, message))
             return
         else:
-            step = _special(process, message, kind)
-            if step is not _NOT_SPECIAL:
+            step = special(process, message, kind)
+            if step is not NOT_SPECIAL:
                 await carry_out_async(process, step)
                 return
             callback, pending = "handle_info", actor.handle_info(message, process.state)
         step = _conclude(process, callback, await _settled(pending), message)
     except BaseException as error:  # noqa: BLE001 - whatever leaves a callback ends the server, through terminate
-        step = _crashed(process, error, message)
+        step = crashed(process, error, message)
     await carry_out_async(process, step)
 
 
@@ -473,16 +553,16 @@ async def _settled(result: Any) -> Any:
 
 
 _SPECIAL = frozenset({SystemCall, Exit})
-_NOT_SPECIAL: Any = object()
+NOT_SPECIAL: Any = object()
 
 
-def _special(process: Process, message: Any, kind: type) -> Step:
-    """Serve what is not for the behaviour's own callbacks; _NOT_SPECIAL if it is for handle_info."""
+def special(process: Process, message: Any, kind: type) -> Step:
+    """Serve what is not for the behaviour's own callbacks; NOT_SPECIAL if it is for handle_info."""
     if kind is SystemCall:
         return serve_system(process, message)
     if kind is Exit and (message.pid is process.parent or message.pid is process.runtime.system):
         return Ending(message.reason, message)
-    return _NOT_SPECIAL  # type: ignore[no-any-return]
+    return NOT_SPECIAL  # type: ignore[no-any-return]
 
 
 def serve_system(process: Process, call: SystemCall) -> Step:
@@ -558,11 +638,11 @@ def defer(process: Process, call: Call) -> None:
         call.abandon()
 
 
-def _then(process: Process, then: Then, callback: str, result: Any) -> Step:
+def _then(process: Process, then: Then | Work, callback: str, result: Any) -> Step:
     match then:
         case None | Hibernate():
             return None
-        case Continue():
+        case Continue() | Work():
             return then
         case After(seconds) if isinstance(seconds, int | float) and seconds >= 0:
             process.idle_after = seconds
@@ -581,7 +661,7 @@ def first_of(process: Process, then: Then) -> Callable[[Process], Any] | None:
     return lambda process: carry_out(process, _then(process, then, "init", None))
 
 
-def _crashed(process: Process, error: BaseException, message: Any) -> Step:
+def crashed(process: Process, error: BaseException, message: Any) -> Ending:
     """A callback raised: the server ends, through `terminate`."""
     if isinstance(error, Unwound | StackDropped):
         raise error
@@ -595,12 +675,15 @@ def carry_out(process: Process, step: Step) -> None:
     while step is not None:
         if type(step) is Ending:
             _end(process, step)
+        if isinstance(step, Work):
+            step = step.run(process)
+            continue
         assert type(step) is Continue
         try:
             result = process.actor.handle_continue(step.arg, process.state)
             step = _conclude(process, "handle_continue", result, None)
         except BaseException as error:  # noqa: BLE001 - whatever leaves a callback ends the server, through terminate
-            step = _crashed(process, error, step)
+            step = crashed(process, error, step)
 
 
 async def carry_out_async(process: Process, step: Step) -> None:
@@ -608,12 +691,15 @@ async def carry_out_async(process: Process, step: Step) -> None:
     while step is not None:
         if type(step) is Ending:
             await _end_async(process, step)
+        if isinstance(step, Work):
+            step = await step.run_async(process)
+            continue
         assert type(step) is Continue
         try:
             result = await _settled(process.actor.handle_continue(step.arg, process.state))
             step = _conclude(process, "handle_continue", result, None)
         except BaseException as error:  # noqa: BLE001 - whatever leaves a callback ends the server, through terminate
-            step = _crashed(process, error, step)
+            step = crashed(process, error, step)
 
 
 # -- the end ---------------------------------------------------------------------------------------
@@ -623,7 +709,7 @@ def _end(process: Process, ending: Ending) -> NoReturn:
     """Run `terminate`, reply, report, die. What terminate raises takes the place of the reason."""
     reason = ending.reason
     try:
-        process.actor.terminate(reason, process.state)
+        process.actor._terminate(reason, process.state)  # noqa: SLF001 - the hook of its own behaviour
     except BaseException as error:  # noqa: BLE001 - it becomes the exit reason
         reason = _last_reason(process, error)
     _gone(process, ending, reason)
@@ -632,7 +718,7 @@ def _end(process: Process, ending: Ending) -> NoReturn:
 async def _end_async(process: Process, ending: Ending) -> NoReturn:
     reason = ending.reason
     try:
-        await _settled(process.actor.terminate(reason, process.state))
+        await _settled(process.actor._terminate(reason, process.state))  # noqa: SLF001 - the hook of its own behaviour
     except BaseException as error:  # noqa: BLE001 - it becomes the exit reason
         reason = _last_reason(process, error)
     _gone(process, ending, reason)
@@ -659,7 +745,8 @@ def _gone(process: Process, ending: Ending, reason: Reason) -> NoReturn:
 def shown(process: Process, message: Any, reason: Reason) -> dict[str, Any]:
     """Return what a report may show of the process, as its `format_status` lets it."""
     last = message.request if isinstance(message, Call | Cast) else message
-    status = {"state": process.state, "last_message": last, "reason": reason}
+    parts = process.actor._shown(process.state)  # noqa: SLF001 - the hook of its own behaviour
+    status = {**parts, "last_message": last, "reason": reason}
     try:
         status = process.actor.format_status(status)
     except Exception as error:  # noqa: BLE001 - a report must not fail for it, and must not show what was to be hidden

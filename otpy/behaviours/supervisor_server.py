@@ -11,7 +11,7 @@ import msgspec
 
 from otpy.behaviours.children_state import Children, TryAgain
 from otpy.behaviours.gen import call
-from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.gen_server import Server
 from otpy.behaviours.results import NoReply, Reply, Stop
 from otpy.behaviours.supervisor_reports import log
 from otpy.errors import SupervisorError
@@ -103,7 +103,7 @@ def ask(server: Dest, request: Request) -> Any:
     return answer
 
 
-class SupervisorServer(Behaviour[Children]):
+class SupervisorServer(Server[Children]):
     """What Supervisor and DynamicSupervisor share; they add `_init` and `code_change`."""
 
     __slots__ = ()

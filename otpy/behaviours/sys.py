@@ -20,8 +20,6 @@ import msgspec
 from otpy.behaviours.gen_server import (
     Behaviour,
     Ending,
-    handle,
-    handle_async,
     serve_system,
     serve_system_async,
     shown,
@@ -29,7 +27,7 @@ from otpy.behaviours.gen_server import (
 from otpy.behaviours.gen_server import carry_out as _carry_out
 from otpy.behaviours.gen_server import carry_out_async as _carry_out_async
 from otpy.behaviours.results import Ok
-from otpy.behaviours.vsn import code_change, vsn_of
+from otpy.behaviours.vsn import vsn_of
 from otpy.errors import CallbackFailed, ChangeCodeFailed
 from otpy.kernel import calls
 from otpy.kernel.calls import PENDING, Call, SystemCall
@@ -103,7 +101,7 @@ def _choose_handle(process: Process) -> None:
 
 
 def _plain(process: Process) -> Handle:
-    plain = handle_async if _awaits(process) else handle
+    plain = type(process.actor)._handle_of()  # noqa: SLF001 - the hook of its own behaviour
     reloads = process.runtime.reloads
     return plain if reloads is None else reloads.counted(plain)
 
@@ -178,12 +176,12 @@ def change_code(
 
 def _convert(process: Process, module: str, old_vsn: Any, extra: Any) -> None:
     with _code_of(process, module) as actor:
-        process.state = _changed(code_change(actor, old_vsn, process.state, extra))
+        process.state = _changed(actor._code_change(old_vsn, process.state, extra))  # noqa: SLF001 - the hook of its own behaviour
 
 
 async def _convert_async(process: Process, module: str, old_vsn: Any, extra: Any) -> None:
     with _code_of(process, module) as actor:
-        result = code_change(actor, old_vsn, process.state, extra)
+        result = actor._code_change(old_vsn, process.state, extra)  # noqa: SLF001 - the hook of its own behaviour
         process.state = _changed(await result if inspect.isawaitable(result) else result)
 
 
@@ -227,7 +225,7 @@ def _status(process: Process) -> dict[str, Any]:
         "vsn": process.vsn,
         "status": "suspended" if process.suspended else "running",
         "parent": process.parent,
-        "state": shown(process, None, Normal()).get("state"),
+        **{name: value for name, value in shown(process, None, Normal()).items() if name != "last_message"},
         "log": list(process.debug.events) if process.debug is not None else [],
     }
 
@@ -304,13 +302,13 @@ def _handle_observed(process: Process, message: Any) -> Any:
     debug.see(process, In(message.request if hasattr(message, "request") else message))
     if _awaits(process):
         return _observe_async(process, message, debug)
-    handle(process, message)
+    type(process.actor)._handle_of()(process, message)  # noqa: SLF001 - the hook of its own behaviour
     _see_reply(process, message, debug)
     return None
 
 
 async def _observe_async(process: Process, message: Any, debug: _Debug) -> None:
-    await handle_async(process, message)
+    await type(process.actor)._handle_of()(process, message)  # noqa: SLF001 - the hook of its own behaviour
     _see_reply(process, message, debug)
 
 

@@ -30,9 +30,9 @@ def code_change(actor: Any, old_vsn: Any, state: Any, extra: Any) -> Any:
     return method(old_vsn, state)
 
 
-def takes_extra(method: Any) -> bool:
-    """Whether *method* takes more than old_vsn and state."""
+def takes_extra(method: Any, *, given: int = 2) -> bool:
+    """Whether *method* takes more than the *given* arguments: old_vsn and state, or old_vsn, state and data."""
     code = getattr(getattr(method, "__func__", None), "__code__", None)
     if code is not None and not code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
-        return bool(code.co_argcount != 3)  # noqa: PLR2004 - self, old_vsn and state
-    return len(inspect.signature(method).parameters) != 2  # noqa: PLR2004 - old_vsn and state
+        return bool(code.co_argcount != 1 + given)  # self comes first
+    return len(inspect.signature(method).parameters) != given

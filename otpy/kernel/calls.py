@@ -16,7 +16,7 @@ from otpy.kernel.clock import FOREVER
 from otpy.kernel.here import current, here, leave, waiting
 from otpy.kernel.pid import Pid
 from otpy.kernel.plane import in_plane
-from otpy.kernel.process import AWAITED, Process, deliver
+from otpy.kernel.process import AWAITED, CARRIED, Process, deliver
 
 if TYPE_CHECKING:
     from otpy.kernel.process import Waiter
@@ -106,12 +106,16 @@ class SystemCall(Call, eq=False, weakref=True):
 
 
 AWAITED.update((Call, SystemCall))
+CARRIED.update({Call: "request", SystemCall: "request"})
 
 
 class Cast(msgspec.Struct, eq=False):
     """A request that wants no answer."""
 
     request: Any
+
+
+CARRIED[Cast] = "request"
 
 
 def send_call(process: Process, server: Process, request: Any) -> Call:

@@ -21,7 +21,7 @@ from otpy.kernel.carriers import FunctionProcess, ProcessActor, ThreadOutside
 from otpy.kernel.futures import ActorFuture
 from otpy.kernel.here import current, here
 from otpy.kernel.messages import StopServer
-from otpy.kernel.process import AWAITED, Process, deliver
+from otpy.kernel.process import AWAITED, CARRIED, Process, deliver
 from otpy.kernel.reasons import Normal, Reason, Shutdown
 from otpy.kernel.signals import on_death, signal
 
@@ -155,6 +155,7 @@ class Parcel:
 
 
 AWAITED.add(Parcel)
+CARRIED[Parcel] = "message"
 
 
 class CallParcel(Parcel):
@@ -178,3 +179,6 @@ class CallParcel(Parcel):
     def fail(self, reason: Reason) -> None:
         """See Parcel.fail."""
         self.call.fail(reason)
+
+
+CARRIED[CallParcel] = "message"

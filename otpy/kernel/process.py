@@ -107,6 +107,11 @@ AWAITED: set[type] = set()
 """The types of messages whose sender waits for an answer: they have `fail(reason)` and `refuse()`."""
 
 
+CARRIED: dict[type, str] = {}
+"""The types of messages that others know, so that they stay the same objects when an upgrade converts what they carry:
+the attribute that has it."""
+
+
 class Sink:
     """The mailbox of a dead process: swallows messages, and answers requests with NoProcess."""
 

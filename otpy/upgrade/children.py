@@ -77,7 +77,7 @@ def proposal(
     """
     old = supervisor.state if state is None else state
     with rehearsing(allow=allow) as rehearsal:
-        result = attach(behaviour, supervisor).code_change(old_vsn, old, extra)
+        result = attach(behaviour, supervisor)._code_change(old_vsn, old, extra)  # noqa: SLF001 - the hook of its own behaviour
     if not isinstance(result, Ok):
         raise BadReturn("code_change", result)
     return _plan(old, result.state), rehearsal

@@ -51,7 +51,7 @@ def _family(kind: type) -> str:
         return "an otpy.Actor"
     if not issubclass(kind, Behaviour):
         return "no behaviour"
-    return "a supervisor" if kind.supervises else "a GenServer"
+    return "a supervisor" if kind.supervises else f"a {kind.kind_of_server}"
 
 
 def supersede(classes: Classes, journal: Journal) -> None:

@@ -12,23 +12,26 @@ from typing import Any
 
 from otpy.behaviours.migrations import Migration
 from otpy.code.journal import Journal
-from otpy.kernel.calls import Call, Cast
-from otpy.kernel.envelopes import Parcel
-from otpy.kernel.process import Process
+from otpy.kernel.process import CARRIED, Process
 
 
 def convert_mailbox(process: Process, migration: Migration, journal: Journal, *, since: int = 0) -> None:
     """Bring the messages that wait for *process* to the new classes; of its mailbox those from index *since* on."""
     for box, first in ((process.held, 0), (process.mailbox, since)):
         for index, message in islice(enumerate(tuple(box or ())), first, None):
-            name = "request" if isinstance(message, Call | Cast) else "message" if isinstance(message, Parcel) else None
-            if name is not None:  # others may know it: it stays the same object, with something else in it
-                old = getattr(message, name)
-                new = migration.migrate(old).value
-                if new is not old:
-                    journal.set_attribute(message, name, new, f"a message to {process!r}")
+            name = CARRIED.get(type(message))
+            if name is not None:
+                convert_attribute(message, name, migration, journal)
             else:
                 _replace(box, index, message, migration, journal)
+
+
+def convert_attribute(holder: Any, name: str, migration: Migration, journal: Journal) -> None:
+    """Bring what *holder* has as *name* to the new classes; *holder* itself stays, as others may know it."""
+    old = getattr(holder, name)
+    new = migration.migrate(old).value
+    if new is not old:
+        journal.set_attribute(holder, name, new, f"what is in {holder!r}")
 
 
 def _replace(box: Any, index: int, message: Any, migration: Migration, journal: Journal) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import final
 
-from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.gen_server import Behaviour, put_aside
 from otpy.behaviours.migrations import reaches
 from otpy.kernel.actors import Actor
 from otpy.kernel.process import Process
@@ -74,5 +74,8 @@ class Holders:
 def _holds(process: Process, classes: Collection[type]) -> bool:
     if process.exit_reason is not None or not isinstance(process.actor, Behaviour | Actor):
         return False
-    root = process.state if isinstance(process.actor, Behaviour) else process.actor.__dict__
-    return reaches(root, classes) or (bool(process.mailbox) and reaches(tuple(process.mailbox or ()), classes))
+    own = process.state if isinstance(process.actor, Behaviour) else process.actor.__dict__
+    aside = tuple(put_aside(process))
+    return reaches((own, aside) if aside else own, classes) or (
+        bool(process.mailbox) and reaches(tuple(process.mailbox or ()), classes)
+    )

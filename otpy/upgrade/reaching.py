@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
-from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.gen_server import Behaviour, has_code_change
 
 
 def reaches_conversions(module: str, edited: Collection[str]) -> bool:
@@ -29,7 +29,7 @@ def _roots(behaviour: type[Behaviour[Any]]) -> Iterator[str]:
     """Yield the names of the callbacks that convert states of *behaviour*."""
     if behaviour.supervises:
         yield "init"
-    elif behaviour.code_change is not Behaviour.code_change:
+    elif has_code_change(behaviour):
         yield "code_change"
 
 

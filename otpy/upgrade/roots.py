@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from otpy.behaviours.gen_server import put_aside
 from otpy.behaviours.migrations import Migration
 from otpy.behaviours.migrations.kinds import ATOMIC
 from otpy.code.journal import Journal
@@ -22,7 +23,7 @@ from otpy.kernel.primitives import Sending
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime
 from otpy.upgrade.between import between_slices
-from otpy.upgrade.mailboxes import convert_mailbox
+from otpy.upgrade.mailboxes import convert_attribute, convert_mailbox
 
 
 def convert_roots(processes: Sequence[Process], migration: Migration, journal: Journal) -> None:
@@ -40,17 +41,12 @@ def convert_roots(processes: Sequence[Process], migration: Migration, journal: J
         if process.mailbox or process.held:
             convert_mailbox(process, migration, journal)
         if type(process.argument) not in ATOMIC:
-            convert_argument(process, migration, journal)
+            convert_attribute(process, "argument", migration, journal)
+        for holder in put_aside(process):
+            convert_attribute(holder, "content", migration, journal)
         for belonging in tuple(process.belongings or ()):
             if isinstance(belonging, Table):
                 convert_rows(belonging, migration, journal)
-
-
-def convert_argument(process: Process, migration: Migration, journal: Journal) -> None:
-    """What its `init` was given, or will be, if it has not begun yet."""
-    new = migration.migrate(process.argument).value
-    if new is not process.argument:
-        journal.set_attribute(process, "argument", new, f"what {process!r} was started with")
 
 
 def convert_timers(runtime: Runtime, migration: Migration, journal: Journal) -> None:

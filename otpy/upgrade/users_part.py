@@ -18,7 +18,6 @@ from otpy.behaviours.gen_server import Behaviour, attach
 from otpy.behaviours.migrations import Copies
 from otpy.behaviours.migrations.steps import Step
 from otpy.behaviours.results import Ok, Then
-from otpy.behaviours.vsn import takes_extra
 from otpy.errors import BadReturn, MigrationFailed
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import ExitProcess
@@ -44,7 +43,7 @@ class UsersPart:
     processes run on.
     """
 
-    __slots__ = ("_copy", "_may_wait", "_run", "_shows_copy", "converter", "extra", "old_vsn", "takes_extra", "way")
+    __slots__ = ("_copy", "_may_wait", "_run", "_shows_copy", "converter", "extra", "old_vsn", "way")
 
     def __init__(
         self, way: Way, converter: type, old_vsn: Any = None, extra: Any = None, *, copies: Copies | None = None
@@ -53,8 +52,6 @@ class UsersPart:
         self.converter: Any = converter
         self.old_vsn = old_vsn
         self.extra = extra
-        self.takes_extra: bool | None = None
-        """Whether code_change wants *extra*; found out when it is called first."""
         self._copy = (copies or Copies()).copy
         self._run = _RUNS.get(way.kind)
         self._may_wait = getattr(converter, "runs_on", "") == "asyncio"
@@ -104,12 +101,7 @@ class UsersPart:
 
 
 def _by_code_change(part: UsersPart, process: Process, state: Any) -> Any:
-    actor = attach(part.converter, process)
-    if part.takes_extra is None:
-        part.takes_extra = takes_extra(actor.code_change)
-    if part.takes_extra:
-        return actor.code_change(part.old_vsn, state, part.extra)
-    return actor.code_change(part.old_vsn, state)
+    return attach(part.converter, process)._code_change(part.old_vsn, state, part.extra)  # noqa: SLF001 - its own hook
 
 
 def _by_function(part: UsersPart, _process: Process, state: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import msgspec
 
-from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.gen_server import Behaviour, has_code_change
 from otpy.behaviours.migrations.steps import Namespaces, Step, no_way, shortest, steps_of
 from otpy.behaviours.vsn import PRESERVE, RESET
 from otpy.upgrade.options import StateMode
@@ -76,7 +76,7 @@ def way_of(
     steps = shortest(known, old_vsn, new_vsn) if known else None
     if steps:
         return Way("steps", steps)
-    if converter.code_change is not Behaviour.code_change:
+    if has_code_change(converter):
         return Way("code_change")
     if steps is None and any(step.old == old_vsn for step in known):
         # Without what they do, the state would stay what it was, and nobody would know.

@@ -14,14 +14,16 @@ import msgspec
 
 from tests.oracle.gen_servers.scenario import GenServerScenario
 from tests.oracle.links.scenario import LinksScenario
+from tests.oracle.statems.scenario import StatemScenario
 from tests.oracle.supervisors.scenario import SupervisorScenario
 
 Step: TypeAlias = dict[str, Any]
 
-Scenario: TypeAlias = SupervisorScenario | GenServerScenario | LinksScenario
+Scenario: TypeAlias = SupervisorScenario | GenServerScenario | StatemScenario | LinksScenario
 _KINDS: dict[str, type[Scenario]] = {
     "supervisor": SupervisorScenario,
     "servers": GenServerScenario,
+    "machine": StatemScenario,
     "procs": LinksScenario,
 }
 

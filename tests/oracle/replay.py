@@ -12,6 +12,8 @@ from tests.oracle.gen_servers.scenario import GenServerScenario
 from tests.oracle.links.play import play as play_links
 from tests.oracle.links.scenario import LinksScenario
 from tests.oracle.recording import Recording, Scenario, Step
+from tests.oracle.statems.play import play as play_statems
+from tests.oracle.statems.scenario import StatemScenario
 from tests.oracle.supervisors.concurrency import pools, together
 from tests.oracle.supervisors.play import play as play_supervisors
 from tests.oracle.supervisors.scenario import SupervisorScenario
@@ -38,6 +40,8 @@ def _play(scenario: Scenario) -> Iterator[Step]:
             return play_supervisors(scenario)
         case GenServerScenario():
             return play_gen_servers(scenario)
+        case StatemScenario():
+            return play_statems(scenario)
         case LinksScenario():
             return play_links(scenario)
 

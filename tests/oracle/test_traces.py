@@ -25,6 +25,7 @@ def test_no_recording_is_lost() -> None:
     assert {file.stem: len(read(file)) for file in FILES} == {
         "dynamic_supervisor": 40,
         "gen_server": 67,
+        "gen_statem": 298,
         "links": 27,
         "supervisor": 300,
     }

@@ -27,8 +27,9 @@ def declared_state(behaviour: type) -> Any:
     for base in behaviour.__mro__:
         for written in vars(base).get("__orig_bases__", ()):
             origin, arguments = get_origin(written), get_args(written)
-            if isinstance(origin, type) and hasattr(origin, "code_change") and arguments:
-                return None if isinstance(arguments[0], TypeVar) else arguments[0]
+            if isinstance(origin, type) and hasattr(origin, "_declared_state") and arguments:
+                declared = origin._declared_state(arguments)  # noqa: SLF001 - the hook of its own behaviour
+                return None if isinstance(declared, TypeVar) else declared
     return None
 
 

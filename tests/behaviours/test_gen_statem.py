@@ -1,0 +1,490 @@
+"""GenStatem: what the recordings of gen_statem (tests/oracle) do not show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import otpy
+from otpy import (
+    CANCEL,
+    UPDATE,
+    EventTimeout,
+    GenericTimeout,
+    KeepState,
+    NextEvent,
+    NextState,
+    Postpone,
+    RepeatState,
+    ReplyTo,
+    StateTimeout,
+    StopAndReply,
+)
+from otpy.errors import CallbackFailed, ChangeCodeFailed, UndefinedCallback
+from tests.support import HandClock, down, eventually, get, inside, reason_of
+
+JUNK: Any = "junk"
+CALL: Any = "call"
+STOP: Any = otpy.Stop("no")
+Result = Callable[[Any, str, Any], Any]
+
+
+class Scripted(otpy.GenStatem[str, Any]):
+    """Runs the function that it gets, with kind, state and data; what it returns is the callback's result."""
+
+    def init(self, arg: Any) -> Any:
+        """Begin with "a" and the arg as data, or as it says."""
+        return arg() if callable(arg) else NextState("a", arg)
+
+    def handle_event(self, kind: Any, content: Any, state: str, data: Any) -> Any:
+        """Run the content, or report it."""
+        if callable(content):
+            return content(kind, state, data)
+        self._report(kind, content, state, data)
+        return KeepState()
+
+    def terminate(self, reason: Any, state: str, data: Any) -> Any:
+        """Report it."""
+        self._report("terminate", reason, state, data)
+
+    def _report(self, *what: Any) -> None:
+        if otpy.whereis("test") is not None:
+            otpy.send("test", what)
+
+
+class Entering(Scripted):
+    """The same with enter calls."""
+
+    state_enter = True
+
+
+class OnThread(Scripted):
+    """On a thread of its own."""
+
+    runs_on = "thread"
+
+
+class OnLoop(Scripted):
+    """On the event loop."""
+
+    runs_on = "asyncio"
+
+    async def handle_event(self, kind: Any, content: Any, state: str, data: Any) -> Any:
+        """See Scripted."""
+        return super().handle_event(kind, content, state, data)
+
+
+kinds = pytest.mark.parametrize("kind", [Scripted, OnThread, OnLoop])
+
+
+def do(result: Result) -> Any:
+    """Return what a machine runs, given kind, state and data."""
+    return result
+
+
+def then(result: Any) -> Any:
+    """Return what has a machine answer with *result*."""
+    return do(lambda _kind, _state, _data: result)
+
+
+def go(state: str, *actions: Any) -> Any:
+    """Return what has a machine go to *state*, with the data that it has."""
+    return do(lambda _kind, _state, data: NextState(state, data, actions))
+
+
+def where(kind: Any, state: str, data: Any) -> Any:
+    """As a request: reply with state and data."""
+    return KeepState(actions=ReplyTo(kind[1], (state, data)))
+
+
+def keep_request(kind: Any, _state: str, _data: Any) -> Any:
+    """As a request: keep who asked, and let it wait."""
+    return KeepState(kind[1])
+
+
+def answer_kept(_kind: Any, _state: str, data: Any) -> Any:
+    """Answer who was kept."""
+    return KeepState(actions=ReplyTo(data, 5))
+
+
+def bye(kind: Any, _state: str, _data: Any) -> Any:
+    """As a request: answer and end."""
+    return StopAndReply(otpy.Normal(), ReplyTo(kind[1], "bye"))
+
+
+# -- starting and ending ---------------------------------------------------------------------------
+
+
+@kinds
+@inside
+def test_a_machine_begins_where_init_says(kind: type[Scripted]) -> None:
+    """And `sys.get_state` shows both, state and data."""
+    pid = kind.start_link(7, name="machine")
+    assert otpy.call("machine", where) == ("a", 7)
+    assert otpy.sys.get_state(pid) == ("a", 7)
+    status = otpy.sys.get_status(pid)
+    assert (status["state"], status["data"]) == ("a", 7)
+
+
+@pytest.mark.parametrize(
+    ("arg", "error"),
+    [
+        (otpy.Ignore, otpy.StartIgnored),
+        (lambda: STOP, otpy.InitStopped),
+        (lambda: otpy.Ok("a"), otpy.InitStopped),
+        (lambda: NextState("a", 1, Postpone()), otpy.InitStopped),
+        (lambda: NextState("a", 1, JUNK), otpy.InitStopped),
+        (lambda: JUNK["nothing"], otpy.InitStopped),
+    ],
+    ids=["ignore", "stop", "a result of GenServer", "nothing to postpone", "no action", "raises"],
+)
+@kinds
+@inside
+def test_a_start_that_fails_says_why(kind: type[Scripted], arg: Any, error: type[Exception]) -> None:
+    """In the starter, as for every server."""
+    with pytest.raises(error):
+        kind.start(arg)
+
+
+@inside
+def test_a_bad_result_of_init_is_the_reason() -> None:
+    """With the value that was returned."""
+    with pytest.raises(otpy.InitStopped) as stopped:
+        Scripted.start(lambda: otpy.Ok("a"))
+    assert stopped.value.reason == otpy.BadReturn("init", otpy.Ok("a"))
+
+
+@kinds
+@inside
+def test_terminate_gets_state_and_data(kind: type[Scripted]) -> None:
+    """Those of the end."""
+    otpy.register("test", otpy.self_pid())
+    pid = kind.start(1)
+    otpy.cast(pid, go("b"))
+    otpy.stop(pid, otpy.Shutdown())
+    assert get() == ("terminate", otpy.Shutdown(), "b", 1)
+
+
+@kinds
+@inside
+def test_replies_of_stop_and_reply_come_before_the_end(kind: type[Scripted]) -> None:
+    """Whoever asked is answered, and not told that the machine has gone."""
+    pid = kind.start(1)
+    ref = otpy.monitor(pid)
+    answer = otpy.call(pid, bye)
+    assert answer == "bye"
+    assert down(ref) == otpy.Normal()
+
+
+@kinds
+@inside
+def test_a_request_that_is_postponed_fails_when_the_machine_ends(kind: type[Scripted]) -> None:
+    """As one does that a server answers later."""
+    pid = kind.start(1)
+    request = otpy.send_request(pid, then(KeepState(actions=Postpone())))
+    otpy.cast(pid, then(otpy.Stop("over")))
+    with pytest.raises(otpy.ServerExited) as exited:
+        otpy.wait_response(request, timeout=20.0)
+    assert exited.value.reason == "over"
+
+
+@kinds
+@inside
+def test_a_request_may_be_answered_later(kind: type[Scripted]) -> None:
+    """By an action of another event, or by `reply`."""
+    pid = kind.start(1)
+    request = otpy.send_request(pid, keep_request)
+    otpy.cast(pid, answer_kept)
+    assert otpy.wait_response(request, timeout=20.0) == 5
+    request = otpy.send_request(pid, keep_request)
+    otpy.reply(otpy.sys.get_state(pid)[1], 6)
+    assert otpy.wait_response(request, timeout=20.0) == 6
+
+
+# -- results that are none -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        None,
+        otpy.NoReply(1),
+        KeepState(actions=JUNK),
+        KeepState(actions=[Postpone(), JUNK]),
+        KeepState(actions=StateTimeout(-1)),
+        KeepState(actions=EventTimeout(True)),
+        KeepState(actions=GenericTimeout("x", JUNK)),
+        KeepState(actions=NextEvent(CALL, 1)),
+        KeepState(actions=NextEvent(JUNK, 1)),
+        KeepState(actions=ReplyTo(JUNK, 1)),
+        StopAndReply(otpy.Normal(), JUNK),
+    ],
+    ids=repr,
+)
+@inside
+def test_what_is_no_result_ends_the_machine(result: Any) -> None:
+    """The reason has the callback and the value."""
+    pid = Scripted.start(1)
+    otpy.cast(pid, then(result))
+    assert reason_of(pid) in (otpy.BadReturn("handle_event", result), otpy.NoProc())
+
+
+@inside
+def test_a_bad_action_is_named() -> None:
+    """Among several, the one that is none."""
+    pid = Scripted.start(1)
+    ref = otpy.monitor(pid)
+    otpy.cast(pid, then(KeepState(actions=[Postpone(), StateTimeout(-1)])))
+    bad = down(ref)
+    assert "StateTimeout(seconds=-1" in bad.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [NextState("b", 1), KeepState(actions=Postpone()), KeepState(actions=NextEvent("internal", 1))],
+    ids=["another state", "postpone", "next event"],
+)
+@inside
+def test_an_enter_call_may_not_do_all(result: Any) -> None:
+    """It is no event: there is nothing to postpone, and the state has just been entered."""
+
+    class Bad(Entering):
+        def handle_event(self, kind: Any, content: Any, state: str, data: Any) -> Any:
+            return result if kind == "enter" else super().handle_event(kind, content, state, data)
+
+    pid = Bad.start(1)
+    assert reason_of(pid) in (otpy.BadReturn("handle_event", result), otpy.NoProc())
+
+
+def test_a_reason_that_is_none_is_refused_where_it_is_written() -> None:
+    """In the callback, with what to use instead."""
+    with pytest.raises(otpy.BadReason, match=r"otpy\.Normal"):
+        StopAndReply("normal", ())
+
+
+# -- modes -----------------------------------------------------------------------------------------
+
+
+class Door(otpy.GenStatem[str, list[str]]):
+    """A method for each state."""
+
+    callback_mode = "state_functions"
+
+    def init(self, arg: Any) -> Any:
+        """Begin as told."""
+        return NextState(arg, [])
+
+    def opened(self, kind: Any, content: Any, data: list[str]) -> Any:
+        """Take what is said, and go where it says."""
+        return NextState(content, [*data, "opened"])
+
+    def closed(self, kind: Any, content: Any, data: list[str]) -> Any:
+        """As the other."""
+        return NextState(content, [*data, "closed"])
+
+
+@inside
+def test_the_method_of_the_state_handles_the_event() -> None:
+    """The state is its name."""
+    pid = Door.start("opened")
+    for state in ("closed", "closed", "opened"):
+        otpy.cast(pid, state)
+    assert otpy.sys.get_state(pid) == ("opened", ["opened", "closed", "closed"])
+
+
+@pytest.mark.parametrize("state", ["ajar", "terminate", "start", "_event", 7], ids=repr)
+@inside
+def test_a_state_without_a_method_ends_the_machine(state: Any) -> None:
+    """And names it; the behaviour's own methods are no states."""
+    pid = Door.start("opened")
+    otpy.cast(pid, state)
+    ref = otpy.monitor(pid)
+    otpy.cast(pid, "an event")
+    reason = down(ref)
+    assert isinstance(reason, otpy.Crash)
+    assert isinstance(reason.error, UndefinedCallback)
+    assert repr(state) in str(reason.error)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"callback_mode": "functions"}, r"callback_mode is 'functions'; give 'handle_event_function' or"),
+        ({"callback_mode": ["state_functions", "state_enter"]}, "callback_mode is "),
+        ({"state_enter": "yes"}, "state_enter is 'yes'; give True or False"),
+        ({"runs_on": "moon"}, "runs_on is 'moon'"),
+    ],
+)
+def test_a_class_that_could_not_run_is_refused(attributes: dict[str, Any], said: str) -> None:
+    """When it is made, with what is accepted."""
+    with pytest.raises(TypeError, match=said):
+        type("Machine", (otpy.GenStatem,), attributes)
+
+
+@inside
+def test_a_coroutine_without_asyncio_is_a_bad_result() -> None:
+    """It would never run."""
+
+    class Wrong(Scripted):
+        async def later(self) -> Any:
+            return KeepState()
+
+        def handle_event(self, kind: Any, content: Any, state: str, data: Any) -> Any:
+            return self.later()
+
+    pid = Wrong.start(1)
+    ref = otpy.monitor(pid)
+    otpy.cast(pid, "event")
+    assert isinstance(down(ref), otpy.BadReturn)
+
+
+# -- timeouts --------------------------------------------------------------------------------------
+
+
+def test_an_absolute_timeout_comes_at_its_moment() -> None:
+    """Given in the runtime's seconds; one that is past comes at once."""
+    clock = HandClock()
+    with otpy.runtime(clock=clock) as runtime:
+        otpy.register("test", otpy.self_pid())
+        pid = Scripted.start(0)
+        clock.advance(5.0, runtime)
+        otpy.cast(pid, then(KeepState(actions=StateTimeout(7.0, "at 7", absolute=True))))
+        otpy.sys.get_state(pid, timeout=None)
+        clock.advance(1.5, runtime)
+        otpy.sys.get_state(pid, timeout=None)
+        assert otpy.flush() == []
+        clock.advance(0.5, runtime)
+        assert get(timeout=None) == ("state_timeout", "at 7", "a", 0)
+        otpy.cast(pid, then(KeepState(actions=GenericTimeout("late", 3.0, absolute=True))))
+        otpy.sys.get_state(pid, timeout=None)
+        clock.advance(0.0, runtime)
+        assert get(timeout=None) == (("timeout", "late"), None, "a", 0)
+
+
+def test_a_timeout_that_is_cancelled_after_it_has_fired_does_not_come() -> None:
+    """Its message waits already, and is none any more."""
+    clock = HandClock()
+    with otpy.runtime(clock=clock) as runtime:
+        otpy.register("test", otpy.self_pid())
+        pid = Scripted.start(0)
+        otpy.cast(pid, then(KeepState(actions=StateTimeout(1.0, "late"))))
+        otpy.sys.suspend(pid, timeout=None)
+        otpy.cast(pid, then(KeepState(actions=StateTimeout(CANCEL))))
+        clock.advance(2.0, runtime)
+        otpy.sys.resume(pid, timeout=None)
+        otpy.sys.get_state(pid, timeout=None)
+        assert otpy.flush() == []
+
+
+@inside
+def test_an_update_changes_the_content_and_not_the_time() -> None:
+    """Also of one that is due."""
+    otpy.register("test", otpy.self_pid())
+    pid = Scripted.start(0)
+    otpy.cast(pid, then(KeepState(actions=StateTimeout(0.01, "old"))))
+    otpy.cast(pid, then(KeepState(actions=StateTimeout(UPDATE, "new"))))
+    assert get() == ("state_timeout", "new", "a", 0)
+
+
+# -- sys -------------------------------------------------------------------------------------------
+
+
+@kinds
+@inside
+def test_replace_state_takes_and_gives_both(kind: type[Scripted]) -> None:
+    """State and data, as a pair."""
+    pid = kind.start(1)
+    assert otpy.sys.replace_state(pid, lambda both: ("b", both[1] + 1)) == ("b", 2)
+    assert otpy.call(pid, where) == ("b", 2)
+    with pytest.raises(CallbackFailed):
+        otpy.sys.replace_state(pid, lambda both: both["nothing"])
+    assert otpy.call(pid, where) == ("b", 2)
+
+
+@kinds
+@inside
+def test_a_suspended_machine_handles_nothing_and_goes_on_in_order(kind: type[Scripted]) -> None:
+    """Timeouts too wait."""
+    otpy.register("test", otpy.self_pid())
+    pid = kind.start(0)
+    otpy.sys.suspend(pid)
+    for number in range(3):
+        otpy.cast(pid, number)
+    assert otpy.sys.get_state(pid) == ("a", 0)
+    assert otpy.flush() == []
+    otpy.sys.resume(pid)
+    assert [get()[1] for _ in range(3)] == [0, 1, 2]
+
+
+@kinds
+@inside
+def test_debug_functions_see_what_comes_and_goes(kind: type[Scripted]) -> None:
+    """As of every server."""
+    pid = kind.start(0)
+    otpy.sys.log(pid, 10)
+    otpy.cast(pid, go("b"))
+    assert otpy.call(pid, where) == ("b", 0)
+    seen = otpy.sys.log(pid, 0)
+    assert [type(event).__name__ for event in seen] == ["In", "In", "Out"]
+
+
+@inside
+def test_change_code_converts_state_and_data() -> None:
+    """The callback gets both; without the argument `extra` it is accepted."""
+
+    class Converting(Scripted):
+        def code_change(self, old_vsn: Any, state: str, data: Any) -> Any:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+            return NextState(f"{state} from {old_vsn}", data + 1)
+
+    pid = Converting.start(1)
+    otpy.sys.suspend(pid)
+    otpy.sys.change_code(pid, __name__, "0")
+    otpy.sys.resume(pid)
+    assert otpy.sys.get_state(pid) == ("a from 0", 2)
+
+
+@pytest.mark.parametrize("result", [otpy.Ok(("b", 1)), "b", NextState("b", 1, Postpone())], ids=repr)
+@inside
+def test_a_code_change_that_gives_no_state_is_refused(result: Any) -> None:
+    """The machine keeps its own."""
+
+    class Converting(Scripted):
+        def code_change(self, old_vsn: Any, state: str, data: Any, extra: Any = None) -> Any:
+            return result
+
+    pid = Converting.start(1)
+    otpy.sys.suspend(pid)
+    with pytest.raises(ChangeCodeFailed):
+        otpy.sys.change_code(pid, __name__, "0")
+    otpy.sys.resume(pid)
+    assert otpy.sys.get_state(pid) == ("a", 1)
+
+
+# -- in a tree -------------------------------------------------------------------------------------
+
+
+@inside
+def test_a_supervisor_starts_it_again() -> None:
+    """A machine is a child like any other."""
+    otpy.supervisor.start_link([Door.child_spec("opened", id="door", name="door")])
+    first = otpy.whereis("door")
+    assert first is not None
+    ref = otpy.monitor(first)
+    otpy.exit(first, otpy.Kill())
+    down(ref)
+    eventually(lambda: otpy.whereis("door") not in (None, first))
+    assert otpy.sys.get_state("door") == ("opened", [])
+
+
+@inside
+def test_an_enter_call_has_the_state_before() -> None:
+    """Its own at the beginning, and when it is repeated."""
+    otpy.register("test", otpy.self_pid())
+    pid = Entering.start(0)
+    otpy.cast(pid, go("b"))
+    otpy.cast(pid, go("b"))
+    otpy.cast(pid, then(RepeatState()))
+    otpy.sys.get_state(pid)
+    assert otpy.flush() == [("enter", "a", "a", 0), ("enter", "a", "b", 0), ("enter", "b", "b", 0)]

@@ -1,0 +1,162 @@
+"""State machines at an upgrade: state, data, what is postponed and what timeouts were given go over together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import otpy
+from otpy import upgrade
+from otpy.planning.steps import STEPS
+from tests.support import HandClock, inside
+from tests.upgrade.conftest import Make
+
+NAME = "m_machine"
+
+V1 = """
+from dataclasses import dataclass
+import otpy
+from otpy import GenericTimeout, KeepState, NextEvent, NextState, Postpone, ReplyTo, StateTimeout
+
+__vsn__ = "1"
+
+@dataclass
+class Item:
+    name: str
+
+class Machine(otpy.GenStatem[str, list]):
+    callback_mode = "state_functions"
+
+    def init(self, arg):
+        return NextState("closed", [])
+
+    def closed(self, kind, content, data):
+        match kind, content:
+            case "cast", "open":
+                return NextState("opened", data)
+            case "cast", ("wait", seconds):
+                later = [StateTimeout(seconds, Item("state")), GenericTimeout("g", seconds, Item("named"))]
+                return KeepState(actions=later)
+            case _:
+                return KeepState(actions=Postpone())
+
+    def opened(self, kind, content, data):
+        return KeepState([*data, (kind if isinstance(kind, str) else kind[0], content)])
+"""
+
+V2 = V1.replace('"1"', '"2"').replace("name: str", "name: str\n    __slots__ = ('name',)\n    def more(self): return 1")
+"""A class that cannot stay the same object: its instances are brought over wherever they are."""
+
+MODE = (
+    V2[: V2.index("class Machine")]
+    + """
+class Machine(otpy.GenStatem[int, list]):
+    def init(self, arg):
+        return NextState(0, [])
+
+    def handle_event(self, kind, content, state, data):
+        if content == "open":
+            return NextState(1, data)
+        return KeepState([*data, (kind if isinstance(kind, str) else kind[0], content)])
+
+    def code_change(self, old_vsn, state, data, extra=None):
+        if not isinstance(old_vsn, otpy.DownTo):
+            return NextState({"closed": 0, "opened": 1}[state], [*data, ("from", old_vsn, extra)])
+        return NextState(("closed", "opened")[state], data)
+"""
+)
+
+
+def data_of(pid: otpy.Pid) -> Any:
+    """Return the data of a machine."""
+    return otpy.sys.get_state(pid, timeout=None)[1]
+
+
+@pytest.mark.parametrize("fired", [False, True], ids=["running", "fired"])
+def test_what_waits_in_a_machine_is_brought_over(module: Make, *, fired: bool) -> None:
+    """Postponed events, and contents of timeouts, those too that have fired and whose message waits."""
+    clock = HandClock()
+    with otpy.runtime(clock=clock) as runtime:
+        loaded = module(NAME, V1)
+        pid, old = loaded.Machine.start(), loaded.Item
+        otpy.cast(pid, old("postponed"))
+        otpy.cast(pid, ("wait", 5.0))
+        otpy.sys.suspend(pid, timeout=None)
+        if fired:
+            clock.advance(5.0, runtime)
+        upgrade.reload_module(NAME, V2)
+        otpy.sys.resume(pid, timeout=None)
+        clock.advance(0.0 if fired else 5.0, runtime)
+        otpy.sys.get_state(pid, timeout=None)
+        otpy.cast(pid, "open")
+        seen = data_of(pid)
+        assert [(kind, item.name) for kind, item in seen] == [
+            ("cast", "postponed"),
+            ("state_timeout", "state"),
+            ("timeout", "named"),
+        ]
+        assert loaded.Item is not old
+        assert {type(item) for _, item in seen} == {loaded.Item}
+
+
+@inside
+def test_a_machine_goes_over_to_the_other_callback_mode_and_back(module: Make) -> None:
+    """By its code_change, which gets state and data, and DownTo on the way back."""
+    pid = module(NAME, V1).Machine.start()
+    otpy.cast(pid, "open")
+    otpy.cast(pid, 1)
+    upgrade.reload_module(NAME, MODE, extra="x")
+    otpy.cast(pid, 2)
+    assert otpy.sys.get_state(pid) == (1, [("cast", 1), ("from", "1", "x"), ("cast", 2)])
+    upgrade.rollback_module(NAME)
+    otpy.cast(pid, 3)
+    assert otpy.sys.get_state(pid) == ("opened", [("cast", 1), ("from", "1", "x"), ("cast", 2), ("cast", 3)])
+
+
+@pytest.mark.parametrize("step", STEPS)
+@inside
+def test_whatever_fails_leaves_the_machine_as_it_was(module: Make, step: str) -> None:
+    """State, data, and the very events that it has postponed."""
+    old = module(NAME, V1)
+    pid = old.Machine.start()
+    item = old.Item("postponed")
+    otpy.cast(pid, item)
+    before = otpy.sys.get_state(pid)
+    with pytest.raises(otpy.UpgradeError):
+        upgrade.reload_module(NAME, V2, force_rollback_at=step)
+    assert otpy.sys.get_state(pid) is before
+    otpy.cast(pid, "open")
+    (kept,) = data_of(pid)
+    assert kept[1] is item
+
+
+@inside
+def test_a_server_cannot_become_a_machine(module: Make) -> None:
+    """Its state is none that a machine could be in."""
+    server = "import otpy\nclass Machine(otpy.GenServer):\n    def init(self, arg): return otpy.Ok(1)\n"
+    pid = module(NAME, server).Machine.start()
+    with pytest.raises(otpy.IncompatibleUpgrade, match="is a GenStatem in the new version and was a GenServer"):
+        upgrade.reload_module(NAME, V1)
+    assert otpy.sys.get_state(pid) == 1
+
+
+@inside
+def test_data_of_another_type_than_declared_is_refused(module: Make) -> None:
+    """`GenStatem[int, list]` says what both have to be."""
+    module(NAME, V1).Machine.start()
+    with pytest.raises(otpy.MigrationFailed, match="expected int"):
+        upgrade.reload_module(NAME, MODE.replace('{"closed": 0, "opened": 1}[state]', "state"))
+
+
+@inside
+def test_a_machine_that_is_reset_begins_anew(module: Make) -> None:
+    """Nothing that it had postponed, and no timeout, comes after that."""
+    old = module(NAME, V1)
+    pid = old.Machine.start()
+    otpy.cast(pid, old.Item("postponed"))
+    otpy.cast(pid, ("wait", 0.01))
+    upgrade.reload_module(NAME, V2, state="reset")
+    otpy.sleep(0.02)
+    otpy.cast(pid, "open")
+    assert otpy.sys.get_state(pid) == ("opened", [])
