@@ -21,17 +21,17 @@ def convert_mailbox(process: Process, migration: Migration, journal: Journal, *,
         for index, message in islice(enumerate(tuple(box or ())), first, None):
             name = CARRIED.get(type(message))
             if name is not None:
-                convert_attribute(message, name, migration, journal)
+                convert_attribute(message, name, migration, journal, of=process)
             else:
                 _replace(box, index, message, migration, journal)
 
 
-def convert_attribute(holder: Any, name: str, migration: Migration, journal: Journal) -> None:
+def convert_attribute(holder: Any, name: str, migration: Migration, journal: Journal, *, of: Process) -> None:
     """Bring what *holder* has as *name* to the new classes; *holder* itself stays, as others may know it."""
     old = getattr(holder, name)
     new = migration.migrate(old).value
     if new is not old:
-        journal.set_attribute(holder, name, new, f"what is in {holder!r}")
+        journal.set_attribute(holder, name, new, f"the {name} of something that waits for {of!r}")
 
 
 def _replace(box: Any, index: int, message: Any, migration: Migration, journal: Journal) -> None:

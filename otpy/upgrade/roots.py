@@ -41,9 +41,9 @@ def convert_roots(processes: Sequence[Process], migration: Migration, journal: J
         if process.mailbox or process.held:
             convert_mailbox(process, migration, journal)
         if type(process.argument) not in ATOMIC:
-            convert_attribute(process, "argument", migration, journal)
+            convert_attribute(process, "argument", migration, journal, of=process)
         for holder in put_aside(process):
-            convert_attribute(holder, "content", migration, journal)
+            convert_attribute(holder, "content", migration, journal, of=process)
         for belonging in tuple(process.belongings or ()):
             if isinstance(belonging, Table):
                 convert_rows(belonging, migration, journal)
