@@ -57,7 +57,17 @@ class Ahead:
         self.converted = 0
 
     def go(self) -> None:
-        """Bring them to the new version, as the strategy says."""
+        """Bring them to the new version, as the strategy says; a warning says so if that is nobody."""
+        self._go()
+        transaction, strategy = self._transaction, self._transaction.options.strategy
+        together = processes_of(transaction.concerned, transaction.runtime.processes())
+        if strategy != "atomic" and together and not self.processes:
+            transaction.warnings.append(
+                f'strategy="{strategy}": nobody went ahead, as no behaviour of a server has changed; '
+                f"{len(together)} processes go together"
+            )
+
+    def _go(self) -> None:
         match self._transaction.options.strategy:
             case "atomic":
                 return

@@ -146,6 +146,21 @@ def test_what_all_processes_share_is_refused_with_its_name(module: Make, name: s
     assert told([pid]) == [("v1", 1)]
 
 
+@pytest.mark.parametrize("strategy", ["rolling", "canary"])
+@inside
+def test_that_nobody_can_go_ahead_is_said(module: Make, strategy: Any) -> None:
+    """Where only a class of states changes, all go together; who asked for canaries must not believe in them."""
+    made = module(
+        "m_account", V1.replace("Ok(Purse(arg))", "Ok(arg)").replace("NoReply(Purse(", "NoReply(type(state)(")
+    )
+    pid = made.Account.start(made.Purse(3))
+    changed = V1.replace("Ok(Purse(arg))", "Ok(arg)").replace("NoReply(Purse(", "NoReply(type(state)(")
+    changed = changed.replace('"1"', '"2"').replace("cents: int", 'cents: int\n    currency: str = "EUR"')
+    report = upgrade.reload_module("m_account", changed, strategy=strategy, watch=WatchPolicy(window=0.001))
+    assert any("nobody went ahead" in warning for warning in report.warnings)
+    assert otpy.call(pid, "state")[1] == made.Purse(3, "EUR")
+
+
 @inside
 def test_canaries_go_first_and_the_rest_follows(module: Make) -> None:
     """When they have done well for as long as was asked for."""
