@@ -11,7 +11,7 @@ import otpy
 from tests.oracle.recording import Recording, read
 from tests.oracle.statems.play import play_on, wait_until_quiet
 from tests.oracle.statems.scenario import STEP, StatemScenario
-from tests.support import HandClock
+from tests.support import Echo, HandClock
 
 RECORDINGS = read(Path(__file__).parent / "traces" / "gen_statem.jsonl")
 
@@ -23,10 +23,12 @@ def test_a_machine_does_what_was_recorded_wherever_it_runs(recording: Recording,
     assert isinstance(recording.scenario, StatemScenario)
     clock = HandClock()
     with otpy.runtime(clock=clock) as runtime:
+        on_scheduler = Echo.start()
 
         def wait(pid: otpy.Pid, milliseconds: int) -> None:
             for _ in range(milliseconds // STEP):
                 clock.advance(STEP / 1000, runtime)
+                otpy.call(on_scheduler, "looked what is due?", timeout=None)
                 wait_until_quiet(pid)
 
         seen = list(play_on(runs_on, recording.scenario, wait))
