@@ -24,6 +24,10 @@ class FullCollections:
         gc.set_threshold(*self._before[:2], NEVER)
 
     def allow(self) -> None:
-        """Let them come again as they did before; whoever has set something else meanwhile keeps that."""
-        if gc.get_threshold() == (*self._before[:2], NEVER):
-            gc.set_threshold(*self._before)
+        """Let them come again as they did before; whoever has set something else meanwhile keeps that.
+
+        `gc.set_threshold(5000, 20)` leaves the third as it is: that is not meant by it.
+        """
+        young, middle, full = gc.get_threshold()
+        if full == NEVER:
+            gc.set_threshold(young, middle, self._before[2])

@@ -79,6 +79,17 @@ def test_what_others_set_meanwhile_stays(request: pytest.FixtureRequest) -> None
     gc.set_threshold(*before)
 
 
+def test_a_setting_for_the_young_generations_does_not_end_full_collections(request: pytest.FixtureRequest) -> None:
+    """`gc.set_threshold` with two numbers leaves the third, and that is the rest's own."""
+    before = gc.get_threshold()
+    request.addfinalizer(lambda: gc.set_threshold(*before))
+    rest = FullCollections()
+    gc.set_threshold(5000, 20)
+    rest.allow()
+    assert gc.get_threshold() == (5000, 20, before[2])
+    gc.set_threshold(*before)
+
+
 def test_one_rest_within_another() -> None:
     """A rehearsal has its own, and may end before or after."""
     before = gc.get_threshold()
