@@ -35,7 +35,7 @@ from otpy.behaviours.migrations.report import Ledger
 from otpy.code.prepared import Prepared
 from otpy.code.scratch import IDENTITY
 from otpy.upgrade.mirror_names import Mirrored, Names, names_past_missing
-from otpy.upgrade.mirroring import HANDLERS, class_steps, function_steps, parts
+from otpy.upgrade.mirroring import HANDLERS, HOLDERS, class_steps, function_steps, parts
 from otpy.upgrade.program import is_own
 from otpy.upgrade.ways import Way
 
@@ -106,7 +106,8 @@ class Mirror:
             return lambda c, old: c.remember(old, self.module(old.__name__) or old)
         if cls in HANDLERS:
             return HANDLERS[cls]
-        return unchanged(cls, self.of(cls)) if self._is_own(cls.__module__) else Copier.keep
+        is_copied = cls in HOLDERS or self._is_own(cls.__module__)
+        return unchanged(cls, self.of(cls)) if is_copied else Copier.keep
 
     def _function(self, c: Copier, old: FunctionType) -> Any:
         if id(old) in self._successors:
@@ -114,7 +115,8 @@ class Mirror:
         name = old.__globals__.get("__name__", "")
         if self._is_own(name) and any(old.__globals__ is vars(module) for module in self._versions_of(name)):
             names = self._names(name)
-        elif old.__closure__ and self._is_own(old.__module__):  # what a decorator of a library has made
+        elif old.__closure__ and (self._is_own(old.__module__) or "<locals>" in old.__qualname__):
+            # What a decorator of a library has made, or the parts of it, such as the `dispatch` of `singledispatch`.
             return c.later(function_steps(c, old, old.__code__, old.__globals__))
         else:
             return c.remember(old, old)

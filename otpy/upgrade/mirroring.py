@@ -6,12 +6,14 @@ as far as it is immutable: so what comes from libraries is left alone.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import functools
 import operator
 import types
 import weakref
+from collections import ChainMap, UserDict, UserList
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, MemberDescriptorType
 from typing import Any, Final, Generic, TypeVar
@@ -24,6 +26,9 @@ from otpy.code.functions import twin
 
 LOOKED_INTO: Final = frozenset({property, types.ModuleType, types.GenericAlias, types.UnionType})
 """A state has no copies of these, and a mirror has counterparts."""
+
+HOLDERS: Final = frozenset({types.SimpleNamespace, ChainMap, UserDict, UserList})
+"""Classes of the library whose instances a program fills with its own values, and changes."""
 
 
 def parts(c: Copier, items: Iterable[Any]) -> Steps:
@@ -83,6 +88,7 @@ def class_steps(c: Copier, old: type) -> Steps:
         made: Any = type.__new__(meta, old.__name__, (*_gate(old), *bases), fixed)
     except TypeError:
         return c.remember(old, old)
+    _take_away_gate(made, bases)
     c.remember(old, made)
     done = {*fixed, *own_slots, *_MACHINE, *_OF_ABC, "__orig_bases__"}
     names = [name for name in members if name not in done]
@@ -110,14 +116,21 @@ def _is_about_the_class(name: str, value: object) -> bool:
 def _gate(cls: type) -> tuple[type, ...]:
     """What keeps the `__init_subclass__` of the bases of *cls* from running: it would register one more class."""
     told = next(vars(base)["__init_subclass__"] for base in cls.__mro__[1:] if "__init_subclass__" in vars(base))
-    return () if told is vars(object)["__init_subclass__"] else (type("Gate", (), dict(vars(_Gate))),)
+    if told is vars(object)["__init_subclass__"]:
+        return ()
+    has_dict = any(base.__dictoffset__ for base in cls.__bases__)  # Python exchanges bases of the same layout only
+    return (type("Gate", (), {"__init_subclass__": _ignore, **({} if has_dict else {"__slots__": ()})}),)
 
 
-class _Gate:
-    __slots__ = ()
+def _ignore(_cls: type, **_: Any) -> None:
+    """Do nothing."""
 
-    def __init_subclass__(cls, **_: Any) -> None:
-        """Do nothing."""
+
+def _take_away_gate(made: Any, bases: Iterable[type]) -> None:
+    """Give *made* the bases that it should have, so that a trial finds these, and subclasses that it makes are told."""
+    if made.__bases__ != (own := tuple(bases)):
+        with contextlib.suppress(TypeError):  # another layout: the gate stays
+            made.__bases__ = own
 
 
 # -- what holds them -------------------------------------------------------------------------------
@@ -210,6 +223,16 @@ def _weak_steps(c: Copier, old: Any) -> Steps:
     return new
 
 
+def _weak_set(c: Copier, old: Any) -> Any:
+    return c.later(_weak_set_steps(c, old))
+
+
+def _weak_set_steps(c: Copier, old: Any) -> Steps:
+    new = c.remember(old, type(old)())
+    new.update((yield from parts(c, list(old))))
+    return new
+
+
 _T = TypeVar("_T")
 _ALIAS: Final[type] = type(Generic[_T])  # type: ignore[index]
 
@@ -229,6 +252,6 @@ HANDLERS: Final[dict[Any, Handler]] = {
     _ALIAS: _alias,
     weakref.WeakKeyDictionary: _weakly,
     weakref.WeakValueDictionary: _weakly,
-    weakref.WeakSet: Copier.keep,
+    weakref.WeakSet: _weak_set,
     weakref.ref: Copier.keep,
 }

@@ -188,7 +188,7 @@ WORLD: Final = source("""
     PLUGINS, LOG, COUNTS = {}, [], collections.defaultdict(list)
     QUEUE, NAMES, total = collections.deque([1]), {"a"}, 0
     LOCK, WEAK = threading.Lock(), weakref.WeakKeyDictionary()
-    SPACE = types.SimpleNamespace(n=1)
+    SPACE, CHAIN, ALIVE = types.SimpleNamespace(n=1), collections.ChainMap({}), weakref.WeakSet()
 
     def register(function):
         PLUGINS[function.__name__] = function
@@ -260,6 +260,19 @@ WORLD: Final = source("""
     @told.register
     def _(x: int):
         return "int"
+
+    @told.register
+    def _(x: Square):
+        return "square"
+
+    class Teller:
+        @functools.singledispatchmethod
+        def tell(self, x):
+            return "any"
+
+        @tell.register
+        def _(self, x: Square):
+            return "square"
 
     @functools.lru_cache
     def cached(n):
@@ -338,11 +351,14 @@ DOES: Final = {
     "registering": "register(lambda: 0); register(plugin); plugin()",
     "class attributes": "type(self).seen.append(1); Prog.extra = 1; Derived().grow(); patch()",
     "a subclass": "class More(Base): pass\n    assert More in Base.known and Meta.made[-1] == 'More'",
+    "a subclass of a subclass": "class M(Derived): pass\n    assert M in Base.known and Derived.__bases__ == (Base,)",
+    "what a library holds": "SPACE.n = 2; CHAIN['a'] = 1; KEEP = Derived(); ALIVE.add(KEEP); assert KEEP in ALIVE",
     "a singleton": "SETTINGS.limit = 5; SETTINGS.double = 8; SETTINGS.inner.items.append(1)",
     "a struct": "POINT.tags.append(1); POINT.tags = 1",
     "the state": "state['box'].n = 7; state['slotted'].items.append(2); state.clear(); Box[int](4)",
     "enumerations": "assert state['color'] is Color.RED and Color(1) is Color.RED",
     "dispatch": "told.register(str, len); assert [told('a'), told(1), state['told'](1)] == [1, 'int', 'int']",
+    "dispatch by classes": "assert told(Square()) == 'square' == Teller().tell(Square()) and Teller().tell(1) == 'any'",
     "an abstract class": "assert issubclass(Square, Shape) and isinstance(Square(), Shape); Shape.register(Box)",
     "caches": "assert cached(1) == [1]; cached(1).append(2); cached.cache_clear()",
     "closures and defaults": "assert more() == 1; with_default(); more.tag = 1; with_default.__defaults__ = ()",
@@ -370,6 +386,8 @@ def test_a_rehearsal_that_fails_leaves_every_object_as_it_was(module: Make, does
     assert asks == (does in list(DOES.values())[-6:]), refused.value
     assert asks or "ValueError: over" in str(refused.value), refused.value
     assert all_of(world, program, otpy.sys.get_state(pid)) == before
+    assert world.told("a") == "any"
+    assert (world.SPACE.n, dict(world.CHAIN), len(world.ALIVE)) == (1, {}, 0)
     assert otpy.call(pid, "?") == 3
 
 
