@@ -106,15 +106,16 @@ class Mirror:
             return lambda c, old: c.remember(old, self.module(old.__name__) or old)
         if cls in HANDLERS:
             return HANDLERS[cls]
-        is_copied = cls in HOLDERS or self._is_own(cls.__module__)
+        # The validators and fields of attrs hold classes of the program.
+        is_copied = cls in HOLDERS or cls.__module__.startswith("attr.") or self._is_own(cls.__module__)
         return unchanged(cls, self.of(cls)) if is_copied else Copier.keep
 
     def _function(self, c: Copier, old: FunctionType) -> Any:
         if id(old) in self._successors:
             return c.later(self._successor_steps(c, old))
         name = old.__globals__.get("__name__", "")
-        if self._is_own(name) and any(old.__globals__ is vars(module) for module in self._versions_of(name)):
-            names = self._names(name)
+        if self._is_own(name):
+            names = self._names_for(name, old.__globals__)
         elif old.__closure__ and (self._is_own(old.__module__) or "<locals>" in old.__qualname__):
             # What a decorator of a library has made, or the parts of it, such as the `dispatch` of `singledispatch`.
             return c.later(function_steps(c, old, old.__code__, old.__globals__))
@@ -157,6 +158,14 @@ class Mirror:
             fixed["__builtins__"] = self._builtins
             self._namespaces[name] = Names(fixed, self.of, module, self._rebound.get(name, {}))
         return self._namespaces[name]
+
+    def _names_for(self, name: str, names: dict[str, Any]) -> Names:
+        """Return what functions of the module of that name, whose globals are *names*, see instead of these."""
+        if any(names is vars(module) for module in self._versions_of(name)):
+            return self._names(name)
+        holder = ModuleType(name)  # of methods that attrs has written: the module's names, factories and validators
+        vars(holder).update(names)
+        return Names({"__builtins__": self._builtins}, self.of, holder, self._rebound.get(name, {}))
 
     def _versions_of(self, name: str) -> list[ModuleType]:
         """Return the modules of that name whose functions are mirrored: the live one, and what has been prepared."""

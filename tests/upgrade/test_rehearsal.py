@@ -183,7 +183,7 @@ def test_children_with_instances_as_arguments_are_the_same_children(module: Make
 
 WORLD: Final = source("""
     import abc, collections, dataclasses, enum, functools, threading, types, weakref
-    import msgspec
+    import attrs, msgspec
 
     PLUGINS, LOG, COUNTS = {}, [], collections.defaultdict(list)
     QUEUE, NAMES, total = collections.deque([1]), {"a"}, 0
@@ -234,6 +234,10 @@ WORLD: Final = source("""
     @dataclasses.dataclass(slots=True)
     class Slotted:
         items: list = dataclasses.field(default_factory=list)
+
+    @attrs.define
+    class Cart:
+        slotted: Slotted = attrs.field(factory=Slotted, validator=attrs.validators.instance_of(Slotted))
 
     @dataclasses.dataclass
     class Settings:
@@ -354,6 +358,7 @@ DOES: Final = {
     "a subclass of a subclass": "class M(Derived): pass\n    assert M in Base.known and Derived.__bases__ == (Base,)",
     "what a library holds": "SPACE.n = 2; CHAIN['a'] = 1; KEEP = Derived(); ALIVE.add(KEEP); assert KEEP in ALIVE",
     "a singleton": "SETTINGS.limit = 5; SETTINGS.double = 8; SETTINGS.inner.items.append(1)",
+    "factories and validators": "Cart(Slotted()).slotted = Slotted([2]); assert type(Cart().slotted) is Slotted",
     "a struct": "POINT.tags.append(1); POINT.tags = 1",
     "the state": "state['box'].n = 7; state['slotted'].items.append(2); state.clear(); Box[int](4)",
     "enumerations": "assert state['color'] is Color.RED and Color(1) is Color.RED",
