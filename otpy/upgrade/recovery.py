@@ -95,6 +95,7 @@ _ADVICE: Final[dict[type[UpgradeError], Advice]] = {
         (
             "Mend what the message names; no process was paused.",
             "Move effects out of module level, code_change and the init of supervisors.",
+            "Where only the rehearsal is at fault (the guide of upgrades says what it cannot mirror), rehearse=False.",
         ),
     ),
     EffectRefused: Advice(
