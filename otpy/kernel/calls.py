@@ -85,6 +85,10 @@ class Call(From, msgspec.Struct, eq=False, weakref=True):
         if waiter is not None and waiter.parked is not None:
             waiter.executor.submit(waiter)
 
+    def hand_back(self, error: BaseException) -> None:
+        """Answer with *error*."""
+        self.put(Failed(error))
+
     def fail(self, reason: Reason) -> None:
         """Answer that the server ended with *reason*."""
         self.put(Failed(ServerExited(reason, self.server, self.request)))

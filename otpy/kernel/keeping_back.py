@@ -22,9 +22,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from threading import RLock
 from typing import Any, final
 
+from otpy.errors import CallError
 from otpy.kernel.here import here, on_loop
 from otpy.kernel.messages import SIGNALS
-from otpy.kernel.process import SINK, Process
+from otpy.kernel.process import AWAITED, CARRIED, SINK, Process
 
 
 @final
@@ -75,9 +76,13 @@ class KeptBack:
             return held.box
 
     def forget(self) -> None:
-        """Drop what was kept back so far."""
+        """Drop what was kept back so far. Who waits for an answer is told that none will come, and waits no more."""
         with self._lock:
-            self._messages.clear()
+            dropped, self._messages = self._messages, []
+        for process, message in dropped:
+            if type(message) in AWAITED:
+                msg = f"{process!r} was not asked: the upgrade that did so has been taken back"
+                message.hand_back(CallError(msg, process, getattr(message, CARRIED[type(message)])))
 
     def end(self) -> None:
         """Give everybody the own mailbox again, with what was kept back at its end."""

@@ -104,7 +104,7 @@ RUNNING = Running()
 
 
 AWAITED: set[type] = set()
-"""The types of messages whose sender waits for an answer: they have `fail(reason)` and `refuse()`."""
+"""The types of messages whose sender waits for an answer: `fail(reason)`, `refuse()` and `hand_back(error)` answer."""
 
 
 CARRIED: dict[type, str] = {}

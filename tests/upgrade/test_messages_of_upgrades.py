@@ -158,6 +158,34 @@ def test_what_a_code_change_sends_comes_when_the_upgrade_stands(
     otpy.run(main)
 
 
+ASKING = source("""
+    import otpy
+
+    PEERS = []
+
+    class Server(otpy.GenServer):
+        def init(self, arg):
+            PEERS.append(otpy.self_pid())
+            return otpy.Ok(arg)
+
+        def handle_call(self, request, from_, state):
+            return otpy.Reply(state, state)
+""")
+ASKS = """
+    def code_change(self, old_vsn, state, extra):
+        return otpy.Ok(otpy.call(PEERS[1 - state], "?", timeout=None))
+"""
+
+
+@inside
+def test_who_waits_in_a_code_change_for_one_who_is_held_waits_no_more_when_it_is_taken_back(module: Make) -> None:
+    """Its request never came to anybody, so nobody would ever answer."""
+    servers = [module("m_asking", ASKING).Server.start(n) for n in range(2)]
+    with pytest.raises(otpy.MigrationFailed, match="code_change did not end"):
+        upgrade.reload_module("m_asking", ASKING + ASKS, rehearse=False, code_change_timeout=0.2)
+    assert [otpy.call(pid, "?") for pid in servers] == [0, 1]
+
+
 @inside
 def test_messages_of_others_come_in_their_order_meanwhile(module: Make) -> None:
     """Only what the upgrade itself sends is kept back."""
