@@ -10,8 +10,9 @@ What was defined anew is mirrored from that. Libraries have no counterparts, nor
 All is made when it is looked at, so a trial costs as much as it uses. No code of the program runs for it.
 
 The limits: enumerations, and classes whose metaclass comes from a library (`msgspec.Struct`, pydantic), are what the
-preparation has, and their methods work with its names; values that cannot be copied (locks, sockets, iterators) are the
-live ones; and so is what code fetches from `sys.modules` by itself.
+preparation has, with their attributes, and their methods work with its names; values that cannot be copied (locks,
+sockets, iterators), objects of libraries other than containers, and objects with `__del__` are the live ones; and so is
+what code fetches from `sys.modules` by itself.
 """
 
 from __future__ import annotations
