@@ -60,6 +60,10 @@ class KeptBack:
         sender = here.process or (on_loop.get() if here.on_loop else None)
         if sender is None or type(message) in SIGNALS or not self._is_insider(sender):
             return False
+        return self.keep(process, message)
+
+    def keep(self, process: Process, message: Any) -> bool:
+        """Keep *message* for *process* back, and return True; False if it is over."""
         with self._lock:
             if self._over:
                 return False

@@ -28,6 +28,7 @@ from otpy.kernel.timers import TimerRef
 
 if TYPE_CHECKING:
     from otpy.kernel.runtime import Runtime
+    from otpy.kernel.suspension import Suspension
 
 T = TypeVar("T")
 
@@ -358,27 +359,33 @@ def send_after(dest: Dest, msg: Any, seconds: float) -> TimerRef:
         resolve(dest)
     me = current()
     made = me.runtime
-    timer = made.timers.after(seconds, Sending(made, dest, msg))
-    if made.suspension is not None:
-        made.suspension.has_set(me, timer)
+    suspension = made.suspension
+    if suspension is None or not suspension.is_insider(me):
+        return made.timers.after(seconds, Sending(made, dest, msg))
+    timer = made.timers.after(seconds, Sending(made, dest, msg, suspension))
+    suspension.has_set(timer)
     return timer
 
 
 @final
 class Sending:
-    """A message that a timer sends. An upgrade may put another message in its place until then."""
+    """A message that a timer sends. An upgrade may put another message in its place until then.
 
-    __slots__ = ("_runtime", "dest", "message")
+    *upgrade*: the suspension of the upgrade that the timer is part of.
+    """
 
-    def __init__(self, runtime: Runtime, dest: Dest, message: Any) -> None:
+    __slots__ = ("_runtime", "_upgrade", "dest", "message")
+
+    def __init__(self, runtime: Runtime, dest: Dest, message: Any, upgrade: Suspension | None = None) -> None:
         self._runtime = runtime
+        self._upgrade = upgrade
         self.dest = dest
         self.message = message
 
     def __call__(self) -> None:
         """Send it."""
         target = self.target()
-        if target is not None:
+        if target is not None and (self._upgrade is None or not self._upgrade.keeps_back(target, self.message)):
             deliver(target, self.message)
 
     def target(self) -> Process | None:

@@ -84,7 +84,7 @@ class Suspension:
         self._running: dict[Process, _Jobs] = {}
         self._let_in: set[Process] = set()  # started by a job, for the upgrade: they run as they like
         self._timers: list[TimerRef] = []  # set by these, and by jobs
-        self._kept = KeptBack(self._is_insider)
+        self._kept = KeptBack(self.is_insider)
 
     # -- for the coordinator
 
@@ -210,17 +210,20 @@ class Suspension:
 
     def lets_in(self, process: Process) -> bool:
         """Whether *process*, about to be launched, is part of the upgrade: a job starts it, or whom one has started."""
-        is_part = self.ended == FOREVER and self._is_insider(process.starter)
+        is_part = self.ended == FOREVER and self.is_insider(process.starter)
         if is_part:
             self._let_in.add(process)
         return is_part
 
-    def has_set(self, process: Process, timer: TimerRef) -> None:
-        """Take down that *process* has set *timer*, if that is part of the upgrade."""
-        if self.ended == FOREVER and self._is_insider(process):
-            self._timers.append(timer)
+    def has_set(self, timer: TimerRef) -> None:
+        """Take down that an insider has set *timer*."""
+        self._timers.append(timer)
 
-    def _is_insider(self, process: Process | None) -> bool:
+    def keeps_back(self, process: Process, message: Any) -> bool:
+        """Whether *message*, from the timer of an insider, is kept back like what that sends itself."""
+        return process in self.members and self._kept.keep(process, message)
+
+    def is_insider(self, process: Process | None) -> bool:
         """Whether *process* runs a job now, or has been started by one."""
         return process in self._running or process in self._let_in
 

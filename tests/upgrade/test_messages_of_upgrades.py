@@ -115,6 +115,21 @@ def test_timer_that_an_added_child_has_set_goes_with_it(module: Make) -> None:
     assert otpy.call("a", "seen") == ["mine"]
 
 
+@pytest.mark.parametrize("step", [None, "children"])
+@inside
+def test_timer_that_an_added_child_has_set_and_that_fires_meanwhile(module: Make, step: str | None) -> None:
+    """What it sends is what the child sends."""
+    module("m_tree", TREE).Top.start()
+    text = added("(otpy.cast('a', 1), otpy.send_after('a', 2, 0.0), otpy.sleep(0.05), otpy.cast('a', 3))")
+    if step is None:
+        upgrade.reload_module("m_tree", text)
+        eventually(lambda: otpy.call("a", "seen") == [1, 2, 3])
+    else:
+        with pytest.raises(ForcedRollback):
+            upgrade.reload_module("m_tree", text, force_rollback_at=step)
+        assert otpy.call("a", "seen") == []
+
+
 @inside
 def test_end_of_a_process_is_told_although_the_upgrade_goes_back(module: Make) -> None:
     """What has died is dead: its supervisor has to know, and acts when it goes on."""
