@@ -109,7 +109,72 @@ def _in_a_thread(loop: Callable[[], None]) -> otpy.Pid:
     return pid
 
 
-@pytest.mark.parametrize("start", [otpy.spawn, _in_a_server, _in_a_thread])
+class _Machine(otpy.GenStatem[str, Any]):
+    """Calls what it is sent, at the moment that it is told."""
+
+    callback_mode = "state_functions"
+    state_enter = True
+
+    def init(self, arg: Any) -> Any:
+        return otpy.NextState("waiting", None)
+
+    def waiting(self, kind: Any, content: Any, data: Any) -> Any:
+        match content:
+            case "entering", loop:
+                return otpy.NextState("calling", loop)
+            case "ending", loop:
+                return otpy.Stop(otpy.Normal(), loop)
+            case _:
+                return otpy.KeepState() if kind == "enter" else content()
+
+    def calling(self, kind: Any, content: Any, data: Any) -> Any:
+        return data()
+
+    def terminate(self, reason: Any, state: str, data: Any) -> Any:
+        return data and data()
+
+
+class _Ending(otpy.GenServer[Any]):
+    """Calls in its `terminate` what it is sent."""
+
+    def init(self, arg: Any) -> Any:
+        return otpy.Ok(None)
+
+    def handle_cast(self, request: Any, state: Any) -> Any:
+        return otpy.Stop(otpy.Normal(), request)
+
+    def terminate(self, reason: Any, state: Any) -> Any:
+        return state()
+
+
+def _at_the_end(loop: Callable[[], None]) -> otpy.Pid:
+    pid = _Ending.start()
+    otpy.cast(pid, loop)
+    return pid
+
+
+def _in_a_machine(loop: Callable[[], None]) -> otpy.Pid:
+    pid = _Machine.start()
+    otpy.cast(pid, loop)
+    return pid
+
+
+def _entering_a_state(loop: Callable[[], None]) -> otpy.Pid:
+    pid = _Machine.start()
+    otpy.cast(pid, ("entering", loop))
+    return pid
+
+
+def _at_the_end_of_a_machine(loop: Callable[[], None]) -> otpy.Pid:
+    pid = _Machine.start()
+    otpy.cast(pid, ("ending", loop))
+    return pid
+
+
+CALLBACKS = [_in_a_server, _in_a_thread, _at_the_end, _in_a_machine, _entering_a_state, _at_the_end_of_a_machine]
+
+
+@pytest.mark.parametrize("start", [otpy.spawn, *CALLBACKS])
 @pytest.mark.parametrize("loop", LOOPS)
 @outside
 def test_an_endless_loop_of_the_dead_ends(loop: Callable[[], None], start: Callable[[Any], otpy.Pid]) -> None:
