@@ -23,7 +23,7 @@ from otpy import (
     StopAndReply,
 )
 from otpy.errors import CallbackFailed, ChangeCodeFailed, UndefinedCallback
-from tests.support import HandClock, down, eventually, get, inside, reason_of
+from tests.support import HandClock, down, eventually, get, inside
 
 JUNK: Any = "junk"
 CALL: Any = "call"
@@ -215,6 +215,7 @@ def test_a_request_may_be_answered_later(kind: type[Scripted]) -> None:
         KeepState(actions=[Postpone(), JUNK]),
         KeepState(actions=StateTimeout(-1)),
         KeepState(actions=EventTimeout(True)),
+        KeepState(actions=EventTimeout(float("nan"), absolute=True)),
         KeepState(actions=GenericTimeout("x", JUNK)),
         KeepState(actions=NextEvent(CALL, 1)),
         KeepState(actions=NextEvent(JUNK, 1)),
@@ -226,9 +227,9 @@ def test_a_request_may_be_answered_later(kind: type[Scripted]) -> None:
 @inside
 def test_what_is_no_result_ends_the_machine(result: Any) -> None:
     """The reason has the callback and the value."""
-    pid = Scripted.start(1)
+    pid, ref = Scripted.start_monitor(1)
     otpy.cast(pid, then(result))
-    assert reason_of(pid) in (otpy.BadReturn("handle_event", result), otpy.NoProc())
+    assert down(ref) == otpy.BadReturn("handle_event", result)
 
 
 @inside
@@ -254,8 +255,46 @@ def test_an_enter_call_may_not_do_all(result: Any) -> None:
         def handle_event(self, kind: Any, content: Any, state: str, data: Any) -> Any:
             return result if kind == "enter" else super().handle_event(kind, content, state, data)
 
-    pid = Bad.start(1)
-    assert reason_of(pid) in (otpy.BadReturn("handle_event", result), otpy.NoProc())
+    _pid, ref = Bad.start_monitor(1)
+    assert down(ref) == otpy.BadReturn("handle_event", result)
+
+
+class Unequal:
+    """Cannot be compared: it is no state that a machine could be in twice."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError(other)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def leave(_kind: Any, _state: Any, _data: Any) -> Any:
+    """End as what asks a generator to end does."""
+    raise GeneratorExit
+
+
+@kinds
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (leave, GeneratorExit),
+        (then(NextState(Unequal(), 1, NextEvent("internal", then(NextState(Unequal(), 1))))), ValueError),
+        (then(KeepState(actions=GenericTimeout([], 1.0))), TypeError),
+    ],
+    ids=["generator exit", "states that cannot be compared", "a name that cannot be found again"],
+)
+@inside
+def test_what_its_own_objects_raise_ends_the_machine_through_terminate(
+    kind: type[Scripted], request_: Any, error: type[BaseException]
+) -> None:
+    """Whenever their code runs, in a callback or between two."""
+    otpy.register("test", otpy.self_pid())
+    pid, ref = kind.start_monitor(1)
+    otpy.cast(pid, request_)
+    what, reason, _state, data = get()
+    assert (what, type(reason.error), data) == ("terminate", error, 1)
+    assert down(ref) == reason
 
 
 def test_a_reason_that_is_none_is_refused_where_it_is_written() -> None:

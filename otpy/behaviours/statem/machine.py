@@ -129,17 +129,21 @@ class Events(Work):
 
     def _progress(self, process: Process) -> Progress:
         machine = begin(process) if self._beginning is not None else machine_of(process)
-        if self._beginning is not None:
-            ending = yield from self._go(process, machine, None, self._beginning)
-            if ending is not None:
-                return ending
-        while True:
-            event = self._queue.popleft() if self._queue else machine.timeouts.take_due()
-            if event is None:
-                return None
-            ending = yield from self._handle(process, machine, event)
-            if ending is not None:
-                return ending
+        event = None
+        # The user's code also compares states and finds timeouts by their names. It is caught here, not nearer to it:
+        # of generators that are passed GeneratorExit, only the outermost can go on.
+        try:
+            ending = None
+            if self._beginning is not None:
+                ending = yield from self._go(process, machine, None, self._beginning)
+            while ending is None:
+                event = self._queue.popleft() if self._queue else machine.timeouts.take_due()
+                if event is None:
+                    return None
+                ending = yield from self._handle(process, machine, event)
+        except BaseException as error:  # noqa: BLE001 - whatever leaves it ends the machine, through terminate
+            return crashed(process, error, _message(event))
+        return ending
 
     def _handle(self, process: Process, machine: Machine, event: Event) -> Progress:
         process.serving = call = event.call
@@ -186,16 +190,12 @@ def _ask(
     process: Process, kind: EventType, content: Any, event: Event | None, *, entering: bool = False
 ) -> Generator[Any, Any, Transition | Ending]:
     """Have the callback of the state handle an event, and return what follows."""
-    message = None if event is None else event.call or event.content
     actor, (state, data) = process.actor, process.state
-    try:
-        result = actor._event(kind, content, state, data)  # noqa: SLF001 - the hook of its own behaviour
-        if inspect.isawaitable(result) and actor.runs_on == "asyncio":
-            result = yield result
-        elif inspect.iscoroutine(result):
-            result.close()  # it is no result, and would complain that nobody has awaited it
-    except BaseException as error:  # noqa: BLE001 - whatever leaves a callback ends the machine, through terminate
-        return crashed(process, error, message)
+    result = actor._event(kind, content, state, data)  # noqa: SLF001 - the hook of its own behaviour
+    if inspect.isawaitable(result) and actor.runs_on == "asyncio":
+        result = yield result
+    elif inspect.iscoroutine(result):
+        result.close()  # it is no result, and would complain that nobody has awaited it
     if process.fenced:
         leave(process)
     outcome = transition_of(actor._callback(state), result, state, data, entering=entering)  # noqa: SLF001
@@ -204,7 +204,12 @@ def _ask(
     process.state = (state, outcome.data)
     for reply in outcome.replies:
         calls.answer(reply.from_, reply.value)
-    return Ending(outcome.reason, message)
+    return Ending(outcome.reason, _message(event))
+
+
+def _message(event: Event | None) -> Any:
+    """What reports show as the last message: the event that was handled."""
+    return None if event is None else event.call or event.content
 
 
 # -- where it is kept ------------------------------------------------------------------------------

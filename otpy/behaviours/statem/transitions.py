@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -134,7 +135,7 @@ def _is_time(timeout: Timeout) -> bool:
         case bool():
             return False
         case int() | float() as seconds:
-            return timeout.absolute or seconds >= 0
+            return not math.isnan(seconds) and (timeout.absolute or seconds >= 0)
         case other:
             return other is None or other is CANCEL or other is UPDATE
 
