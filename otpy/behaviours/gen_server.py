@@ -165,11 +165,6 @@ class Behaviour(ProcessActor, Generic[StateT]):
         """What it keeps besides its state and its mailbox: objects, each with a `content`."""
         return ()
 
-    @classmethod
-    def _declared_state(cls, arguments: tuple[Any, ...]) -> Any:
-        """The type of the state, for a class that was written with these type *arguments*."""
-        return arguments[0]
-
     def _shown(self, state: StateT) -> dict[str, Any]:
         """What reports show of the state, by name, before `format_status`."""
         return {"state": state}

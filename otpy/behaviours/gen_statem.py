@@ -112,10 +112,6 @@ class GenStatem(Behaviour[tuple[StateT, DataT]], Generic[StateT, DataT]):
     def _aside(self) -> Iterable[Any]:
         return self.machine.kept()
 
-    @classmethod
-    def _declared_state(cls, arguments: tuple[Any, ...]) -> Any:
-        return tuple.__class_getitem__(arguments)
-
     def _shown(self, state: tuple[StateT, DataT]) -> dict[str, Any]:
         return {"state": state[0], "data": state[1]}
 

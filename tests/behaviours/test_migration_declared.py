@@ -95,6 +95,32 @@ def test_declared_state_is_that_of_the_nearest_class() -> None:
     assert checker_of(Plain) is None
 
 
+def test_a_generic_base_declares_with_what_it_is_given() -> None:
+    """Its type variable need not be the whole of the state, nor the only part of it."""
+
+    class Rows(otpy.GenServer[dict[str, T]], Generic[T]):
+        pass
+
+    class Numbers(Rows[int]):
+        pass
+
+    class Machine(otpy.GenStatem[str, T], Generic[T]):
+        pass
+
+    class Further(Machine[T]):
+        pass
+
+    class Listed(Further[list[int]]):
+        pass
+
+    assert [declared_state(kind) for kind in (Numbers, Listed)] == [dict[str, int], tuple[str, list[int]]]
+    for kind, good, bad in ((Numbers, {"a": 1}, {"a": "b"}), (Listed, ("a", [1]), ("a", 1)), (Machine, ("a", 1), 1)):
+        check = checker_of(kind)
+        assert check is not None
+        assert check(good) is None
+        assert check(bad) is not None
+
+
 def test_class_that_has_been_replaced_stands_for_its_successor() -> None:
     """A behaviour that was not made anew still names the class of before."""
     new = type("New", (), {})

@@ -12,6 +12,7 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
+from otpy.behaviours.gen_server import Behaviour
 from otpy.behaviours.migrations.report import class_name
 
 Check: TypeAlias = Callable[[Any], str | None]
@@ -24,13 +25,27 @@ MAPPINGS: Final[tuple[type, ...]] = (dict, defaultdict, OrderedDict, Mapping)
 
 def declared_state(behaviour: type) -> Any:
     """The type that *behaviour*, or the nearest of its bases, declares its state to be; None if none does."""
-    for base in behaviour.__mro__:
-        for written in vars(base).get("__orig_bases__", ()):
-            origin, arguments = get_origin(written), get_args(written)
-            if isinstance(origin, type) and hasattr(origin, "_declared_state") and arguments:
-                declared = origin._declared_state(arguments)  # noqa: SLF001 - the hook of its own behaviour
-                return None if isinstance(declared, TypeVar) else declared
+    return _declared(behaviour, ())
+
+
+def _declared(behaviour: type, arguments: tuple[Any, ...]) -> Any:
+    """What *behaviour*, written with these type *arguments*, gives in the end for the state of Behaviour."""
+    if behaviour is Behaviour:
+        return None if not arguments or isinstance(arguments[0], TypeVar) else arguments[0]
+    given = dict(zip(getattr(behaviour, "__parameters__", ()), arguments, strict=False))
+    for written in vars(behaviour).get("__orig_bases__", behaviour.__bases__):
+        base = get_origin(written) or written
+        if isinstance(base, type) and issubclass(base, Behaviour):
+            declared = _declared(base, get_args(_filled(written, given)))
+            if declared is not None:
+                return declared
     return None
+
+
+def _filled(written: Any, given: Mapping[Any, Any]) -> Any:
+    """*written*, `GenServer[dict[str, T]]`, with what is given for its type variables, if that is known of all."""
+    wanted = get_args(written) and getattr(written, "__parameters__", ())
+    return written[tuple(given[each] for each in wanted)] if wanted and given.keys() >= set(wanted) else written
 
 
 def checker_of(behaviour: type, replaced: Mapping[Any, Any] | None = None) -> Check | None:
