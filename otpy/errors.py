@@ -182,9 +182,7 @@ class BadReturn(OtpyError):
     """*callback* returned *value*, which is none of its results. It is an exit reason too, compared by its facts."""
 
     def __init__(self, callback: str, value: Any) -> None:
-        super().__init__(
-            f"{callback} returned {value!r}, which is none of its results; see the docs of GenServer.{callback}"
-        )
+        super().__init__(f"{callback} returned {value!r}, which is none of its results")
         self.callback = callback
         self.value = value
 

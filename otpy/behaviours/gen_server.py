@@ -165,6 +165,10 @@ class Behaviour(ProcessActor, Generic[StateT]):
         """What it keeps besides its state and its mailbox: objects, each with a `content`."""
         return ()
 
+    @classmethod
+    def _check_state(cls, state: Any) -> None:
+        """Raise TypeError for what can be no state of this kind of behaviour, whatever the class declares."""
+
     def _shown(self, state: StateT) -> dict[str, Any]:
         """What reports show of the state, by name, before `format_status`."""
         return {"state": state}

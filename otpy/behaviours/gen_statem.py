@@ -24,6 +24,7 @@ StateT = TypeVar("StateT")
 DataT = TypeVar("DataT")
 
 _NOWHERE: Any = object()
+PAIR = 2
 MODES = ("handle_event_function", "state_functions")
 
 
@@ -112,6 +113,12 @@ class GenStatem(Behaviour[tuple[StateT, DataT]], Generic[StateT, DataT]):
     def _aside(self) -> Iterable[Any]:
         return self.machine.kept()
 
+    @classmethod
+    def _check_state(cls, state: Any) -> None:
+        if not isinstance(state, tuple) or len(state) != PAIR:
+            msg = f"{cls.__qualname__} is a state machine: give (state, data), not {state!r}"
+            raise TypeError(msg)
+
     def _shown(self, state: tuple[StateT, DataT]) -> dict[str, Any]:
         return {"state": state[0], "data": state[1]}
 
@@ -131,7 +138,8 @@ class GenStatem(Behaviour[tuple[StateT, DataT]], Generic[StateT, DataT]):
             return self.handle_event(kind, content, state, data)
         function = getattr(self, state, None) if _may_name_a_state(state) else None
         if function is None:
-            raise UndefinedCallback(type(self), f"method for the state {state!r}", content)
+            own = "" if _may_name_a_state(state) else ", which no state can be called,"
+            raise UndefinedCallback(type(self), f"method for the state {state!r}{own}", content)
         return function(kind, content, data)
 
 

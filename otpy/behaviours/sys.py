@@ -147,7 +147,9 @@ def replace_state(server: Dest, fn: Callable[[Any], Any], *, timeout: float | No
 
     def replace(process: Process) -> Any:
         try:
-            process.state = fn(process.state)
+            state = fn(process.state)
+            process.actor._check_state(state)  # noqa: SLF001 - the hook of its own behaviour
+            process.state = state
         except (Exception, ExitProcess) as error:
             raise CallbackFailed(error) from error
         return process.state

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 Severity: TypeAlias = Literal["refused", "warning", "info"]
 
-_BEHAVIOURS = frozenset({"GenServer", "Supervisor", "DynamicSupervisor"})
+_SERVERS = frozenset({"GenServer", "GenStatem"})
+_BEHAVIOURS = _SERVERS | {"Supervisor", "DynamicSupervisor"}
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -186,7 +187,7 @@ def _behaviours(module: str, version: Version | None) -> Iterator[BehaviourFacts
             own = next((known[base] for base in bases if base in known), ())
             if own or not _BEHAVIOURS.isdisjoint(bases):
                 known[node.name] = (f"{module}:{node.name}", *own)
-                kind: Any = "server" if "GenServer" in bases or own else "supervisor"
+                kind: Any = "server" if own or not _SERVERS.isdisjoint(bases) else "supervisor"
                 yield BehaviourFacts(module, node.name, known[node.name], kind)
 
 

@@ -21,6 +21,7 @@ CALLBACKS: Final = frozenset(
         "handle_cast",
         "handle_info",
         "handle_continue",
+        "handle_event",
         "terminate",
         "code_change",
         "format_status",
@@ -28,6 +29,9 @@ CALLBACKS: Final = frozenset(
     )
 )
 
+_MACHINE: Final = "otpy.GenStatem"
+_EVENT: Final = 4
+"""The arguments of what handles the events of a state: self, kind, content, data."""
 _TELLING: Final = frozenset(("handle_call", "handle_cast", "handle_info"))
 _MOST_BASES: Final = 20
 
@@ -40,6 +44,8 @@ class ClassFacts:
     qualname: str
     bases: Names
     methods: frozenset[str]
+    states: frozenset[str] = frozenset()
+    """Those of its methods that handle the events of a state, if it is a state machine."""
     runs_on: str | None = None
     kind: Kind | None = None
 
@@ -51,7 +57,7 @@ def class_facts(scopes: Mapping[ast.AST, Scope]) -> dict[str, ClassFacts]:
         if isinstance(node, ast.ClassDef) and scope.parent is not None:
             bases = tuple(name for base in node.bases for name in names_of(base, scope.parent))
             methods = frozenset(n.name for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
-            found[scope.full] = ClassFacts(scope.full, scope.qualname, bases, methods, _runs_on(node))
+            found[scope.full] = ClassFacts(scope.full, scope.qualname, bases, methods, _states(node), _runs_on(node))
     return {name: _completed(facts, found) for name, facts in found.items()}
 
 
@@ -59,7 +65,8 @@ def _completed(facts: ClassFacts, known: Mapping[str, ClassFacts]) -> ClassFacts
     """*facts* with what it has from its bases."""
     line = list(_lineage(facts, known))
     runs_on = next((each.runs_on for each in line if each.runs_on is not None), None)
-    return replace(facts, runs_on=runs_on, kind=_kind(line))
+    states = facts.states if any(_MACHINE in each.bases for each in line) else frozenset[str]()
+    return replace(facts, states=states, runs_on=runs_on, kind=_kind(line))
 
 
 def _lineage(facts: ClassFacts, known: Mapping[str, ClassFacts]) -> Iterator[ClassFacts]:
@@ -79,6 +86,11 @@ def _kind(line: list[ClassFacts]) -> Kind | None:
     if not SERVERS.isdisjoint(bases) or any(each.methods & _TELLING for each in line):
         return "server"
     return None
+
+
+def _states(node: ast.ClassDef) -> frozenset[str]:
+    methods = (each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
+    return frozenset(each.name for each in methods if not each.name.startswith("_") and len(each.args.args) == _EVENT)
 
 
 def _runs_on(node: ast.ClassDef) -> str | None:

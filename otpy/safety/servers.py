@@ -30,7 +30,7 @@ def blocking_callbacks(source: Source, rule: str) -> Iterator[Finding]:
     for facts in source.classes.values():
         if facts.kind != "server" or facts.runs_on == "thread":
             continue
-        for callback in sorted(CALLBACKS & facts.methods):
+        for callback in sorted(CALLBACKS & facts.methods | facts.states):
             for use in _reached(source, facts, callback):
                 name = catalogue.BLOCKING.first(use.names)
                 if use.how == "call" and name is not None and not use.place.on_helper:

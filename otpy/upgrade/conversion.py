@@ -140,7 +140,7 @@ def finished(
     is_other = state is not done.before
     wrong = course.check(state) if is_other and course.check is not None else None
     if wrong is not None:
-        declared = f"{course.new_class.__name__}(GenServer[…])"
+        declared = f"{course.new_class.__name__}({getattr(course.new_class, 'kind_of_server', '')}[…])"
         msg = f"the converted state is not what the class declares, {declared}: {wrong}"
         raise failed(process, course.new_class, MigrationFailed(msg))
     return Conversion(

@@ -303,6 +303,21 @@ def test_a_reason_that_is_none_is_refused_where_it_is_written() -> None:
         StopAndReply("normal", ())
 
 
+@inside
+def test_a_state_may_not_be_called_as_the_class_calls_something_else() -> None:
+    """`start` is what starts it; the method of a state of that name would never be asked."""
+
+    class Starting(otpy.GenStatem[str, None]):
+        callback_mode = "state_functions"
+
+        def init(self, arg: Any) -> Any:
+            return NextState("start", None)
+
+    pid, ref = Starting.start_monitor()
+    otpy.cast(pid, 1)
+    assert "'start', which no state can be called" in str(down(ref).error)
+
+
 # -- modes -----------------------------------------------------------------------------------------
 
 
@@ -439,6 +454,8 @@ def test_replace_state_takes_and_gives_both(kind: type[Scripted]) -> None:
     assert otpy.call(pid, where) == ("b", 2)
     with pytest.raises(CallbackFailed):
         otpy.sys.replace_state(pid, lambda both: both["nothing"])
+    with pytest.raises(CallbackFailed, match="is a state machine: give"):
+        otpy.sys.replace_state(pid, lambda both: both[0])
     assert otpy.call(pid, where) == ("b", 2)
 
 

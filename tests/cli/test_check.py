@@ -104,6 +104,17 @@ def test_a_node_says_what_it_would_say_to_the_upgrade(otpy: Shell, old: Path, tm
     assert "did you mean 'till'?" in one_line(unknown.err)
 
 
+def test_states_of_machines_count(otpy: Shell, tmp_path: Path) -> None:
+    """What `GenStatem[state, data]` declares is converted, as what `GenServer[state]` does."""
+    old = tmp_path / "old.py"
+    old.write_text(OLD.replace("otpy.GenServer[Money]", "otpy.GenStatem[str, Money]"))
+    file = tmp_path / "till.py"
+    file.write_text(old.read_text().replace("euros: int", "euros: int\n    currency: str"))
+    found = otpy("check", str(file), "--against", str(old))
+    assert found.code == 1
+    assert "refused: state: till.Till: till.Money needs currency, which has no default" in found.out
+
+
 def git(folder: Path, *args: str) -> None:
     """Run git there, as somebody."""
     who = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]

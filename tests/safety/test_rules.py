@@ -169,6 +169,19 @@ def test_blocking_is_followed_into_functions_and_methods() -> None:
     assert "S.handle_call" in finding.message
 
 
+def test_methods_of_states_are_callbacks_of_a_machine() -> None:
+    """They get its events, as handle_event does; what has other arguments is no state, and no server has states."""
+    handled = "    def handle_event(self, kind, content, state, data): time.sleep(1)\n"
+    state = "    def open(self, kind, content, data): time.sleep(1)\n"
+    other = "    def wait(self, seconds): time.sleep(seconds)\n"
+    head = "import otpy, time\nclass M(otpy.{}):\n"
+    assert found(head.format("GenStatem[str, int]") + handled + state + other, "blocking") == [
+        ("blocking", 3),
+        ("blocking", 4),
+    ]
+    assert found(head.format("GenServer[int]") + state, "blocking") == []
+
+
 def test_server_is_known_by_its_base_here_or_by_its_callbacks() -> None:
     """A base that was imported from elsewhere says nothing; handle_call does."""
     inherited = "import otpy, time\nclass Base(otpy.GenServer[int]):\n    pass\nclass S(Base):\n"

@@ -149,14 +149,30 @@ def test_data_of_another_type_than_declared_is_refused(module: Make) -> None:
         upgrade.reload_module(NAME, MODE.replace('{"closed": 0, "opened": 1}[state]', "state"))
 
 
-@inside
 def test_a_machine_that_is_reset_begins_anew(module: Make) -> None:
-    """Nothing that it had postponed, and no timeout, comes after that."""
-    old = module(NAME, V1)
-    pid = old.Machine.start()
-    otpy.cast(pid, old.Item("postponed"))
-    otpy.cast(pid, ("wait", 0.01))
-    upgrade.reload_module(NAME, V2, state="reset")
-    otpy.sleep(0.02)
+    """No timeout of before comes after that; but what it had postponed still waits, as messages do."""
+    clock = HandClock()
+    with otpy.runtime(clock=clock) as runtime:
+        old = module(NAME, V1)
+        pid = old.Machine.start()
+        otpy.cast(pid, old.Item("postponed"))
+        otpy.cast(pid, ("wait", 5.0))
+        otpy.sys.get_state(pid, timeout=None)
+        upgrade.reload_module(NAME, V2, state="reset")
+        clock.advance(5.0, runtime)
+        otpy.cast(pid, "open")
+        ((kind, item),) = data_of(pid)
+        assert (kind, item.name, type(item)) == ("cast", "postponed", old.Item)
+
+
+@inside
+def test_a_request_that_was_postponed_is_answered_after_a_reset(module: Make) -> None:
+    """Whoever asked would wait for ever."""
+    source = V1.replace("return KeepState([*data", "return StopAndReply(otpy.Normal(), ReplyTo(kind[1], content))  # ")
+    source = source.replace("ReplyTo, ", "ReplyTo, StopAndReply, ")
+    pid = module(NAME, source).Machine.start()
+    request = otpy.send_request(pid, "?")
+    otpy.sys.get_state(pid)
+    upgrade.reload_module(NAME, source.replace('"1"', '"2"'), state="reset")
     otpy.cast(pid, "open")
-    assert otpy.sys.get_state(pid) == ("opened", [])
+    assert otpy.wait_response(request, timeout=20.0) == "?"

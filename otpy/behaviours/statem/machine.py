@@ -162,7 +162,7 @@ class Events(Work):
         _arrive(process, to)
         if event is not None and to.postpone:
             machine.postponed.append(event)
-        if to.changed:
+        if to.changed or event is None:
             machine.timeouts.cancel("state_timeout", process)
             self._queue.extendleft(reversed(machine.postponed))
             machine.postponed = []
@@ -221,10 +221,11 @@ def machine_of(process: Process) -> Machine:
 
 
 def begin(process: Process) -> Machine:
-    """Give *process* a new machine; of an earlier one, nothing stays."""
+    """Give *process* a new machine; of an earlier one, only the events that it had postponed stay: they still wait."""
     earlier: Machine | None = getattr(process.actor, "machine", None)
+    machine = Machine()
     if earlier is not None:
         earlier.timeouts.cancel_all(process)
-    machine = Machine()
+        machine.postponed = earlier.postponed
     process.actor.keep(machine)
     return machine
