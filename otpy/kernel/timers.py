@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
@@ -82,6 +83,9 @@ class Timers:
     def after(self, seconds: float, fire: Callable[[], None]) -> TimerRef:
         """Call *fire* in *seconds*, on the scheduler; it must not block."""
         timer = TimerRef(self.clock.now() + seconds, fire)
+        if math.isnan(timer.moment):  # it would stand before and behind all others, and nothing would ever be due
+            msg = f"seconds is {seconds!r}, which is no time"
+            raise ValueError(msg)
         self._put(timer.moment, timer)
         return timer
 

@@ -432,6 +432,30 @@ def test_a_timeout_that_is_cancelled_after_it_has_fired_does_not_come() -> None:
         assert otpy.flush() == []
 
 
+def wait_long(kind: Any, _state: str, _data: Any) -> Any:
+    """As a request: answer, with two timeouts that run."""
+    return KeepState(actions=[GenericTimeout("x", 1000.0), StateTimeout(1000.0), ReplyTo(kind[1])])
+
+
+def kill(pid: otpy.Pid) -> None:
+    """End it without its terminate."""
+    otpy.exit(pid, otpy.Kill())
+
+
+@pytest.mark.parametrize("end", [otpy.stop, kill])
+@inside
+def test_no_timeout_outlives_its_machine(end: Callable[[otpy.Pid], Any]) -> None:
+    """It is let go of with the machine, and not when its time has come."""
+    pid: Any = Scripted.start(1)
+    ref = otpy.monitor(pid)
+    otpy.call(pid, wait_long)
+    timers = [running.timer for running in pid.actor.machine.timeouts.running.values()]
+    assert [timer.pending for timer in timers] == [True, True]
+    end(pid)
+    down(ref)
+    eventually(lambda: not any(timer.pending for timer in timers))
+
+
 @inside
 def test_an_update_changes_the_content_and_not_the_time() -> None:
     """Also of one that is due."""

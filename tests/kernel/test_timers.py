@@ -33,6 +33,16 @@ def advance() -> Iterator[Callable[[float], None]]:
         yield lambda seconds: clock.advance(seconds, runtime)
 
 
+def test_what_is_no_time_is_refused(advance: Callable[[float], None]) -> None:
+    """NaN comes neither before nor after any other: in the heap, nobody's timer would ever be due again."""
+    me = otpy.self_pid()
+    with pytest.raises(ValueError, match="which is no time"):
+        otpy.send_after(me, "never", float("nan"))
+    otpy.send_after(me, "later", 1.0)
+    advance(1.0)
+    assert get() == "later"
+
+
 def test_a_message_comes_when_its_time_has_come(advance: Callable[[float], None]) -> None:
     """Not before, and in the order of their times."""
     me = otpy.self_pid()

@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from typing import Any, final
 
 from otpy.behaviours.statem.results import CANCEL, UPDATE, Event, Timeout
+from otpy.kernel.plane import plane
 from otpy.kernel.process import CARRIED, Process, deliver
+from otpy.kernel.signals import own
 from otpy.kernel.timers import TimerRef
 
 
@@ -37,11 +39,12 @@ CARRIED[Running] = "content"
 
 @final
 class Timeouts:
-    """What runs, and what is due."""
+    """What runs, and what is due. It belongs to the process from its first timer on: when that ends, none runs on."""
 
-    __slots__ = ("due", "running")
+    __slots__ = ("_owned", "due", "running")
 
     def __init__(self) -> None:
+        self._owned = False
         self.running: dict[Any, Running] = {}
         self.due: dict[Any, Event] = {}
         """By key, in the order in which they are handled."""
@@ -96,8 +99,21 @@ class Timeouts:
         assert isinstance(timeout.seconds, int | float)
         timers = process.runtime.timers
         seconds = timeout.seconds - timers.clock.now() if timeout.absolute else timeout.seconds
+        if not self._owned:
+            self._owned = True
+            with plane:
+                own(process, self)
         running = self.running[timeout.key] = Running(timeout.key, timeout.content)
         running.timer = timers.after(max(seconds, 0.0), lambda: deliver(process, running))
+        if process.exit_reason is not None:  # killed meanwhile, and `released` may not have seen this one
+            timers.cancel(running.timer)
+
+    def released(self, owner: Process) -> object:
+        """See otpy.kernel.process.Belonging."""
+        for running in tuple(self.running.values()):
+            if running.timer is not None:
+                owner.runtime.timers.cancel(running.timer)
+        return None
 
 
 def _last_of_each(timeouts: Iterable[Timeout]) -> Iterable[Timeout]:
