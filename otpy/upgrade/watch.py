@@ -124,7 +124,7 @@ class Watch:
         return Sample(
             processes=len(watched),
             memory=0 if policy.max_memory is None else memory_in_use(),
-            waiting=0 if policy.max_mailbox is None else sum(len(p.mailbox) for p in watched if p.mailbox),
+            waiting=0 if policy.max_mailbox is None else sum(map(_waiting, watched)),
             slowest=0.0 if policy.max_handler_time is None else self._slowest(watched),
         )
 
@@ -184,6 +184,11 @@ def _pause(seconds: float) -> None:
         receive(timeout=seconds)
     except ReceiveTimeout:
         return
+
+
+def _waiting(process: Process) -> int:
+    """How many messages wait for *process*, with those that a `receive` has passed over, or `sys` holds back."""
+    return len(process.mailbox or ()) + len(process.held or ())
 
 
 def memory_in_use() -> int:

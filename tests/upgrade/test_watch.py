@@ -316,6 +316,37 @@ def test_a_process_that_is_stuck_on_the_new_version_is_ended(module: Make) -> No
     assert versions() == [("v1", 0), ("v1", 1), ("v1", 2)]
 
 
+def answering(body: str) -> str:
+    """Return version 2 with *body* in place of its answer."""
+    return CRASHING.replace('raise ValueError("v2 is bad")', body)
+
+
+LIVE: dict[str, tuple[WatchPolicy, str]] = {
+    "restarts": (WatchPolicy(window=30, max_crashes=None, max_restarts=0), CRASHING),
+    "messages more that wait": (WatchPolicy(window=30, max_mailbox=3), answering("otpy.receive(lambda _: False)")),
+    "bytes of memory more": (
+        WatchPolicy(window=30, max_memory=100_000_000),
+        answering("return otpy.NoReply({**state, 'much': b'x' * 200_000_000})"),
+    ),
+}
+
+
+@pytest.mark.parametrize("why", LIVE)
+@inside
+def test_what_is_measured_takes_the_upgrade_back_by_itself(module: Make, why: str) -> None:
+    """As crashes do: a server that grows, one that others wait for in vain, and one that is started again and again."""
+    policy, bad = LIVE[why]
+    module("m_watched", V1).Top.start()
+    with told("upgrade.rolled_back_by_watch") as gone_back:
+        upgrade.reload_module("m_watched", bad, suspend_timeout=0.1, watch=policy)
+        for _ in range(6):
+            otpy.send_request("counter0", "n")
+        eventually(lambda: gone_back)
+    assert why in gone_back[0]["why"]
+    eventually(lambda: otpy.whereis("counter0"))
+    assert [answer for answer, _ in versions()] == ["v1"] * 3
+
+
 @inside
 def test_what_ran_before_may_run_again(module: Make) -> None:
     """The policy that a new version has to pass was never asked about what the program began with."""
