@@ -111,7 +111,8 @@ class GenStatem(Behaviour[tuple[StateT, DataT]], Generic[StateT, DataT]):
         return _changed_later(result) if inspect.isawaitable(result) and self.runs_on == "asyncio" else _changed(result)
 
     def _aside(self) -> Iterable[Any]:
-        return self.machine.kept()
+        machine: Machine | None = getattr(self, "machine", None)  # there is none before `init` has returned
+        return () if machine is None else machine.kept()
 
     @classmethod
     def _check_state(cls, state: Any) -> None:

@@ -9,7 +9,8 @@ import pytest
 import otpy
 from otpy import upgrade
 from otpy.planning.steps import STEPS
-from tests.support import HandClock, inside
+from tests.properties.deeds import at_step
+from tests.support import HandClock, eventually, inside
 from tests.upgrade.conftest import Make
 
 NAME = "m_machine"
@@ -45,7 +46,8 @@ class Machine(otpy.GenStatem[str, list]):
         return KeepState([*data, (kind if isinstance(kind, str) else kind[0], content)])
 """
 
-V2 = V1.replace('"1"', '"2"').replace("name: str", "name: str\n    __slots__ = ('name',)\n    def more(self): return 1")
+V2_ITEM = "name: str\n    __slots__ = ('name',)\n    def more(self): return 1"
+V2 = V1.replace('"1"', '"2"').replace("name: str", V2_ITEM)
 """A class that cannot stay the same object: its instances are brought over wherever they are."""
 
 MODE = (
@@ -176,3 +178,45 @@ def test_a_request_that_was_postponed_is_answered_after_a_reset(module: Make) ->
     upgrade.reload_module(NAME, source.replace('"1"', '"2"'), state="reset")
     otpy.cast(pid, "open")
     assert otpy.wait_response(request, timeout=20.0) == "?"
+
+
+@pytest.mark.parametrize("runs_on", ["scheduler", "thread", "asyncio"])
+@inside
+def test_a_machine_that_has_not_begun_is_in_nobodys_way(module: Make, runs_on: str) -> None:
+    """While its `init` waits, it has neither events nor timeouts that could be brought over."""
+    wait = (
+        "await otpy.acall(arg, 'go on', timeout=None)"
+        if runs_on == "asyncio"
+        else "otpy.call(arg, 'go on', timeout=None)"
+    )
+    init = f"def init(self, arg):\n        if arg: {wait}\n        return NextState"
+    old = V1.replace("def init(self, arg):\n        return NextState", init)
+    if runs_on == "asyncio":
+        old = old.replace("def init", "async def init")
+    old = old.replace("callback_mode", f"runs_on = {runs_on!r}\n    callback_mode")
+    made = module(NAME, old)
+    made.Machine.start()
+    gate = Gate.start()
+    starter = otpy.spawn(lambda: made.Machine.start(gate))
+    eventually(lambda: otpy.sys.get_state(gate) is not None)
+    with at_step("suspend", lambda: otpy.cast(gate, "go on")):
+        report = upgrade.reload_module(NAME, old.replace('"1"', '"2"').replace("name: str", V2_ITEM))
+    assert report.status == "completed"
+    eventually(lambda: not otpy.is_alive(starter))
+
+
+class Gate(otpy.GenServer[Any]):
+    """Answers when it is told to."""
+
+    def init(self, arg: Any) -> Any:
+        """Nobody has asked yet."""
+        return otpy.Ok(None)
+
+    def handle_call(self, request: Any, from_: Any, state: Any) -> Any:
+        """Let who asks wait."""
+        return otpy.NoReply(from_)
+
+    def handle_cast(self, request: Any, state: Any) -> Any:
+        """Answer who has asked."""
+        otpy.reply(state, request)
+        return otpy.NoReply(None)
