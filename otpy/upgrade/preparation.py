@@ -73,15 +73,18 @@ class Preparation:
         """
         moved = {change.module for change in self.changes if change.verdict not in HARMLESS}
         self.dependents = dependents_of(moved) if moved else ()
-        attempt = Attempt(partial(self._prepare, policy), label="load", late=Prepared.discard)
-        try:
-            self.prepared = attempt.outcome(steps.seconds_left())
-        except CallTimeout:
-            given_up, seconds = attempt.give_up(), self.options.timeout
-            raise ReloadTimeout(seconds, "load", given_up.where, goes_on=not given_up.has_ended) from None
+        self.prepared = self._in_time(policy, steps) if moved else self._prepare(policy)  # bodies alone run nothing
         self.changes = tuple(c for c in self.prepared.changes if c.verdict != "unchanged")
         self.warnings += self.prepared.warnings
         self._refuse()
+
+    def _in_time(self, policy: Policy, steps: Steps) -> Prepared:
+        attempt = Attempt(partial(self._prepare, policy), label="load", late=Prepared.discard)
+        try:
+            return attempt.outcome(steps.seconds_left())
+        except CallTimeout:
+            given_up, seconds = attempt.give_up(), self.options.timeout
+            raise ReloadTimeout(seconds, "load", given_up.where, goes_on=not given_up.has_ended) from None
 
     def _prepare(self, policy: Policy) -> Prepared:
         sources = {name: version.source for name, version in self.new.items()}
