@@ -19,11 +19,14 @@ from otpy.kernel.reasons import Reason, check_reason
 StateT = TypeVar("StateT")
 DataT = TypeVar("DataT")
 
-EventType: TypeAlias = (
-    Literal["cast", "info", "internal", "enter", "timeout", "state_timeout"]
+Insertable: TypeAlias = (
+    Literal["cast", "info", "internal", "timeout", "state_timeout"]
     | tuple[Literal["call"], From]
     | tuple[Literal["timeout"], Any]
 )
+"""The kinds of events that `NextEvent` can insert."""
+
+EventType: TypeAlias = Insertable | Literal["enter"]
 """What kind of event it is: `("call", from_)`, `("timeout", name)`, or one of the words."""
 
 
@@ -57,7 +60,7 @@ class Postpone(msgspec.Struct, frozen=True):
 class NextEvent(msgspec.Struct, frozen=True):
     """Handle this event before any other that waits. Several come in the order in which they are given."""
 
-    kind: EventType
+    kind: Insertable
     content: Any = None
 
 
