@@ -17,7 +17,8 @@ from otpy.code.sources import hide
 from otpy.code.version import Version
 
 MAX_VERSIONS: Final = 20
-"""Versions kept for each module; the oldest go first. Frames that still run on one of them lose their text."""
+"""Versions kept for each module; first go those that were only gone back to, then the oldest. Frames that still run on
+one that went lose their text."""
 
 MAX_FAILED: Final = 10
 """Texts of versions that were never installed, or taken back, kept for the tracebacks that name them."""
@@ -99,10 +100,10 @@ class Histories:
             history.versions.append(version)
             if before and before[-1].source == version.source:
                 self.come_again(before[-1])
-            for dropped in history.versions[:-MAX_VERSIONS]:
+            while len(history.versions) > MAX_VERSIONS:
+                dropped = history.versions.pop(_least_needed(history))
                 history.again.pop(dropped.number, None)
                 self.retire(dropped)
-            del history.versions[:-MAX_VERSIONS]
 
     def retire(self, version: Version) -> None:
         """The text of *version* may be forgotten, when more such texts have come."""
@@ -121,6 +122,13 @@ class Histories:
             history = self._modules.pop(name, None)
             for version in history.versions if history else ():
                 hide(version.filename)
+
+
+def _least_needed(history: History) -> int:
+    """The index of the version to drop: one that was gone back to and is kept as its original too, else the oldest."""
+    kept = {version.number for version in history.versions}
+    again = (i for i, v in enumerate(history.versions[:-1]) if history.again.get(v.number) in kept)
+    return next(again, 0)
 
 
 histories: Final = Histories()

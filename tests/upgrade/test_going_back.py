@@ -8,6 +8,7 @@ import pytest
 
 import otpy
 from otpy import upgrade
+from otpy.code.history import MAX_VERSIONS
 from tests.support import inside
 from tests.upgrade.conftest import Make
 
@@ -67,6 +68,18 @@ def test_going_back_twice_takes_back_two_upgrades_each_with_its_modules(module: 
     assert (one.NUMBER, two.NUMBER) == (1, 1)
     with pytest.raises(otpy.NoSuchVersion):
         upgrade.rollback()
+
+
+@inside
+def test_going_back_many_times_does_not_use_up_what_is_kept(module: Make) -> None:
+    """Each time is a version of its own, but none that anybody would go back to."""
+    numbers: Any = module("m_numbers", text(1))
+    for number in range(2, 31):
+        upgrade.reload_module("m_numbers", text(number))
+    for number in range(29, 29 - MAX_VERSIONS + 3, -1):
+        upgrade.rollback()
+        assert number == numbers.NUMBER
+    assert len(otpy.code.versions("m_numbers")) == MAX_VERSIONS
 
 
 @inside
