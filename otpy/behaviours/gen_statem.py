@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from otpy.behaviours.gen_server import Behaviour
@@ -99,8 +99,7 @@ class GenStatem(Behaviour[tuple[StateT, DataT]], Generic[StateT, DataT]):
         return cls.code_change is not GenStatem.code_change
 
     def _init(self, arg: Any) -> Any:
-        result = self.init(arg)
-        return _begun_later(result) if inspect.isawaitable(result) and self.runs_on == "asyncio" else _begun(result)
+        return self._taken(self.init(arg), _begun)
 
     def _terminate(self, reason: Reason, state: tuple[StateT, DataT]) -> Any:
         return self.terminate(reason, *state)
@@ -108,7 +107,11 @@ class GenStatem(Behaviour[tuple[StateT, DataT]], Generic[StateT, DataT]):
     def _code_change(self, old_vsn: Any, state: tuple[StateT, DataT], extra: Any) -> Any:
         convert = self.code_change
         result = convert(old_vsn, *state, extra) if takes_extra(convert, given=3) else convert(old_vsn, *state)
-        return _changed_later(result) if inspect.isawaitable(result) and self.runs_on == "asyncio" else _changed(result)
+        return self._taken(result, _changed)
+
+    def _taken(self, result: Any, take: Callable[[Any], Any]) -> Any:
+        """Return what *take* makes of *result*, or an awaitable of it where callbacks may be coroutines."""
+        return _later(result, take) if inspect.isawaitable(result) and self.runs_on == "asyncio" else take(result)
 
     def _aside(self) -> Iterable[Any]:
         machine: Machine | None = getattr(self, "machine", None)  # there is none before `init` has returned
@@ -166,12 +169,7 @@ def _begun(result: Any) -> Any:
         raise first.reason
     if first.postpone:  # there is no event that could be
         raise BadReturn("init", result)
-    first.changed, first.entered = False, True
     return Ok((first.state, first.data), cast("Any", Events(deque(), first)))
-
-
-async def _begun_later(result: Awaitable[Any]) -> Any:
-    return _begun(await result)
 
 
 def _changed(result: Any) -> Ok[Any]:
@@ -181,5 +179,5 @@ def _changed(result: Any) -> Ok[Any]:
     raise BadReturn("code_change", result)
 
 
-async def _changed_later(result: Awaitable[Any]) -> Any:
-    return _changed(await result)
+async def _later(result: Awaitable[Any], take: Callable[[Any], Any]) -> Any:
+    return take(await result)

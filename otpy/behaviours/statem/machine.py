@@ -27,7 +27,7 @@ from otpy.behaviours.gen_server import (
 )
 from otpy.behaviours.statem.results import Event, EventType
 from otpy.behaviours.statem.timers import Running, Timeouts
-from otpy.behaviours.statem.transitions import Transition, transition_of
+from otpy.behaviours.statem.transitions import Leaving, Transition, transition_of
 from otpy.kernel import calls
 from otpy.kernel.calls import PENDING, Call, Cast, SystemCall
 from otpy.kernel.here import leave
@@ -159,10 +159,10 @@ class Events(Work):
     def _go(self, process: Process, machine: Machine, event: Event | None, to: Transition) -> Progress:
         """Go where *to* says; *event* led to it, None at the beginning."""
         old = process.state[0]
-        _arrive(process, to)
+        _arrive(process, to.state, to)
         if event is not None and to.postpone:
             machine.postponed.append(event)
-        if to.changed or event is None:
+        if to.changed:
             machine.timeouts.cancel("state_timeout", process)
             self._queue.extendleft(reversed(machine.postponed))
             machine.postponed = []
@@ -173,15 +173,16 @@ class Events(Work):
             if isinstance(outcome, Ending):
                 return outcome
             entered = outcome
-            _arrive(process, entered)
+            _arrive(process, entered.state, entered)
             timeouts = [*timeouts, *entered.timeouts]
         self._queue.extendleft(reversed(to.inserted))
         machine.timeouts.set(timeouts, process)
         return None
 
 
-def _arrive(process: Process, to: Transition) -> None:
-    process.state = (to.state, to.data)
+def _arrive(process: Process, state: Any, to: Transition | Leaving) -> None:
+    """Be in *state* with the data of *to*, and send its replies."""
+    process.state = (state, to.data)
     for reply in to.replies:
         calls.answer(reply.from_, reply.value)
 
@@ -201,9 +202,7 @@ def _ask(
     outcome = transition_of(actor._callback(state), result, state, data, entering=entering)  # noqa: SLF001
     if isinstance(outcome, Transition):
         return outcome
-    process.state = (state, outcome.data)
-    for reply in outcome.replies:
-        calls.answer(reply.from_, reply.value)
+    _arrive(process, state, outcome)
     return Ending(outcome.reason, _message(event))
 
 
