@@ -192,10 +192,24 @@ class HandClock:
         return -1
 
     def advance(self, seconds: float, runtime: Any) -> None:
-        """Let *seconds* pass, and have the scheduler look what is due."""
-        self._now += seconds
-        runtime.scheduler.between_slices(_nothing)
+        """Let *seconds* pass, and have the scheduler look what is due. From a thread that is not the scheduler's.
 
+        They pass between two slices: a server that has just replied has set its timeout by then.
+        """
+        passed = threading.Event()
 
-def _nothing() -> None:
-    """Only wakes the scheduler."""
+        def let_pass() -> None:
+            self._now += seconds
+            passed.set()
+
+        runtime.scheduler.between_slices(let_pass)
+        assert passed.wait(DEADLINE), "the scheduler is stuck in a slice"
+
+    def advance_to_message(self, seconds: float, runtime: Any) -> Any:
+        """Let *seconds* pass and return the message they bring; again and again where upgrades begin timeouts anew."""
+        self.advance(seconds, runtime)
+        while True:
+            try:
+                return otpy.receive(timeout=None if runtime.reloads is None else 0)
+            except TimeoutError:
+                self.advance(seconds, runtime)

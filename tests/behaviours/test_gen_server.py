@@ -374,8 +374,7 @@ def test_any_message_cancels_the_timeout() -> None:
         assert otpy.flush() == []
         otpy.cast(pid, on_message(lambda state: otpy.NoReply(state, otpy.After(10.0))))
         assert otpy.sys.get_state(pid, timeout=None) == 1
-        clock.advance(10.0, runtime)
-        assert get(timeout=None) == ("info", otpy.Timeout(), 1)
+        assert clock.advance_to_message(10.0, runtime) == ("info", otpy.Timeout(), 1)
 
 
 # -- terminate and the end -------------------------------------------------------------------------
