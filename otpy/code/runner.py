@@ -26,6 +26,7 @@ from types import FunctionType, ModuleType
 from typing import Any, Literal, TypeAlias, final
 
 from otpy.code.agenda import Agenda
+from otpy.code.conform.shapes import copies_fields
 from otpy.code.definitions import ANNOTATION_NAMES, Definition
 from otpy.code.edits import Edits
 from otpy.code.imports import from_imports, imported_modules
@@ -212,7 +213,15 @@ class Runner:
             any((source, name) in self.dirty for name, source in sources.items())
             or not self.scratch.changed.isdisjoint(definition.triggers - sources.keys())
             or bool(self.edits.read_by(definition))
+            or self._is_made_of_edited_base(definition)
         )
+
+    def _is_made_of_edited_base(self, definition: Definition) -> bool:
+        """Whether it is a class that has copied the fields of a base which stays and is edited."""
+        if definition.kind != "class" or (definition.uses - definition.reads).isdisjoint(self.edits.edited):
+            return False
+        live = self.live.get(definition.binds[0])
+        return isinstance(live, type) and copies_fields(live)
 
     def _is_reached_from_outside(self, definition: Definition) -> bool:
         if any(exported in runner.scratch.changed for runner, exported, _ in self._imported(definition)):

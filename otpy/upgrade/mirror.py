@@ -36,7 +36,7 @@ from otpy.behaviours.migrations.report import Ledger
 from otpy.code.prepared import Prepared
 from otpy.code.scratch import IDENTITY
 from otpy.upgrade.mirror_names import Mirrored, Names, names_past_missing
-from otpy.upgrade.mirroring import HANDLERS, HOLDERS, class_steps, function_steps, parts
+from otpy.upgrade.mirroring import HANDLERS, HOLDERS, class_steps, function_steps, parts, worked_with
 from otpy.upgrade.program import is_own
 from otpy.upgrade.ways import Way
 
@@ -69,6 +69,7 @@ class Mirror:
         self._modules: dict[str, Mirrored] = {}
         self._namespaces: dict[str, Names] = {}
         self._memo: dict[int, Any] = {}
+        self._unmirrored: list[type] = []
         self._plans = Plans(self._handler)
         self._builtins = {**vars(builtins), "__import__": self._import}
         self.counterparts: Mapping[Any, Any] = Counterparts(self)
@@ -134,7 +135,20 @@ class Mirror:
         is_plain = all(kind in PLAIN_METACLASSES or self._is_own(kind.__module__) for kind in kinds)
         if is_plain and self._is_own(old.__module__) and old not in self._gone:
             return c.later(class_steps(c, old))
+        if self._is_own(old.__module__):
+            self._unmirrored.append(old)
         return c.remember(old, old)
+
+    def doubts(self) -> list[type]:
+        """Return the classes met that have no counterpart, although they work with what has one: live, or as prepared.
+
+        A trial that fails may have failed for their sake.
+        """
+        return [cls for cls in dict.fromkeys(self._unmirrored) if self._works_with_others(cls)]
+
+    def _works_with_others(self, cls: type) -> bool:
+        names = {name: value for module in self._versions_of(cls.__module__) for name, value in vars(module).items()}
+        return any(self.of(value) is not value for value in worked_with(cls, names))
 
     def _successor_steps(self, c: Copier, old: Any) -> Steps:
         (made,) = yield from parts(c, (self._successors[id(old)],))

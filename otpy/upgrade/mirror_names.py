@@ -117,4 +117,12 @@ def names_past_missing(code: CodeType) -> Iterator[str]:
             yield from names_past_missing(inner)
 
 
+def names_in(code: CodeType) -> Iterator[str]:
+    """All names of globals and attributes in *code*, and in the functions and classes that it makes."""
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from names_in(inner)
+
+
 _DELETE: Final = dis.opmap["DELETE_GLOBAL"]

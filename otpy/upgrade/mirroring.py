@@ -10,11 +10,13 @@ import contextlib
 import copy
 import dataclasses
 import functools
+import inspect
 import operator
+import re
 import types
 import weakref
 from collections import ChainMap, UserDict, UserList
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FunctionType, MemberDescriptorType
 from typing import Any, Final, Generic, TypeVar
 
@@ -23,6 +25,7 @@ from otpy.behaviours.migrations.containers import CONTAINER_HANDLERS
 from otpy.behaviours.migrations.copier import LATER, Copier, Handler, Steps
 from otpy.code.conform.abstract import begin, is_abc, register, registered
 from otpy.code.functions import twin
+from otpy.upgrade.mirror_names import names_in
 
 LOOKED_INTO: Final = frozenset({property, types.ModuleType, types.GenericAlias, types.UnionType})
 """A state has no copies of these, and a mirror has counterparts."""
@@ -131,6 +134,29 @@ def _take_away_gate(made: Any, bases: Iterable[type]) -> None:
     if made.__bases__ != (own := tuple(bases)):
         with contextlib.suppress(TypeError):  # another layout: the gate stays
             made.__bases__ = own
+
+
+def worked_with(cls: type, names: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield what the methods of *cls*, the types of its fields and its defaults work with, of the module's *names*."""
+    for name in _mentioned(cls):
+        if isinstance(names.get(name), (type, FunctionType)) and names[name] is not cls:
+            yield names[name]
+    for declared in (*getattr(cls, "__struct_defaults__", ()), *getattr(cls, "__pydantic_fields__", {}).values()):
+        yield getattr(declared, "factory", None) or getattr(declared, "default_factory", None)
+
+
+def _mentioned(cls: type) -> Iterator[str]:
+    for member in vars(cls).values():
+        function = getattr(member, "__func__", getattr(member, "fget", member))
+        if isinstance(function, FunctionType):
+            yield from names_in(function.__code__)
+    with contextlib.suppress(NameError):  # Python 3.14 makes annotations when they are asked for
+        for annotation in inspect.get_annotations(cls).values():
+            text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation, cls.__module__)
+            yield from _NAME.findall(text)
+
+
+_NAME: Final = re.compile(r"\w+")
 
 
 # -- what holds them -------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ Proposals: TypeAlias = dict[Process, ChildrenPlan]
 def rehearse(transaction: Transaction, members: Sequence[Process]) -> tuple[Rehearsal, Proposals]:
     """Convert copies of the states of *members*, and ask supervisors what their children will be.
 
-    Returns how it went, and what the supervisors said. Raises RehearsalFailed.
+    Returns how it went, and what the supervisors said. What has failed for a reason that may lie in the mirror becomes
+    a warning of *transaction*: the upgrade itself will tell. Raises RehearsalFailed.
     """
     groups: dict[type, list[Process]] = {}
     for process in members:
@@ -62,7 +63,13 @@ def rehearse(transaction: Transaction, members: Sequence[Process]) -> tuple[Rehe
     found = tuple(within(transaction, each) for each in tries)
     effects = tuple(dict.fromkeys(effect for each in tries for effect in each.effects))
     rehearsal = Rehearsal(tuple(each for each in found if each.tried), effects)
-    if not rehearsal:
+    doubts = trial.doubts() if rehearsal.problems and not effects else []
+    if doubts:
+        transaction.warnings += [
+            f"{problem} (in the rehearsal, which cannot judge it: {', '.join(doubts)} cannot be mirrored)"
+            for problem in rehearsal.problems
+        ]
+    elif not rehearsal:
         message = f"the rehearsal failed, nobody was paused for it:\n{rehearsal}"
         first = next((error for each in tries for error in each.errors), None)
         pid, reason = getattr(first, "pid", None), getattr(first, "reason", None)

@@ -50,6 +50,11 @@ class Trial:
         """Return the counterpart of what the class *kind* will be."""
         return self._mirror.of(kind)
 
+    def doubts(self) -> list[str]:
+        """Return the classes, by name, for whose sake a conversion may fail here that is right; see Mirror."""
+        found = dict.fromkeys((*self._mirror.doubts(), *self._present.doubts()))
+        return [f"{cls.__module__}.{cls.__qualname__}" for cls in found]
+
     def state_of(self, supervisor: Process) -> Any:
         """Return the state of *supervisor*, with what its `init` is asked and its answer compared with as copies."""
         state = supervisor.state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import ModuleType
 from typing import Any
 
@@ -107,3 +108,47 @@ def test_derived_classes_follow_a_replaced_base(
     journal.undo()
     assert _derived(made) == before
     assert made["a"].Token is old
+
+
+# -- bases that stay and have other fields -----------------------------------------------------------
+
+MAKERS = {
+    "dataclass": "from dataclasses import dataclass as made\n@made\nclass Base:\n    a: int = 1\n",
+    "dataclass with slots": (
+        "import dataclasses\ndef made(cls): return dataclasses.dataclass(slots=True)(cls)\n"
+        "@made\nclass Base:\n    a: int = 1\n"
+    ),
+    "attrs": "from attrs import define as made\n@made(slots=False)\nclass Base:\n    a: int = 1\n",
+    "pydantic": "import pydantic\ndef made(cls): return cls\nclass Base(pydantic.BaseModel):\n    a: int = 1\n",
+    "msgspec": "import msgspec\ndef made(cls): return cls\nclass Base(msgspec.Struct):\n    a: int = 1\n",
+}
+DERIVED = "@made\nclass Sub(Base):\n    b: int = 2\n"
+
+
+@pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS.keys())
+@pytest.mark.parametrize("where", ["the same module", "another module", "two modules away"])
+def test_a_class_that_has_copied_fields_of_its_base_gets_its_new_ones(
+    modules: Modules, name: str, maker: str, where: str
+) -> None:
+    """A dataclass has its own `__init__`, written from what its bases had when it was made."""
+    rest = {
+        "the same module": {},
+        "another module": {"b": f"from $a import Base, made\n{DERIVED}"},
+        "two modules away": {"b": "from $a import Base, made\n", "c": f"from $b import Base, made\n{DERIVED}"},
+    }[where]
+    made = modules(a=maker if rest else maker + DERIVED, **rest)
+    module = made["abc"[len(rest)]]
+    before = module.Sub
+    journal, old = Journal(), maker if rest else maker + DERIVED
+    upgrade_all(name, journal, a=old.replace("    a: int = 1\n", "    a: int = 1\n    new: int = 7\n"))
+    changed = module.Sub(b=5, new=3)
+    assert (changed.a, changed.b, changed.new, module.Sub().new) == (1, 5, 3, 7)
+    assert module.Sub is before or "slots" in maker or "msgspec" in maker
+    journal.undo()
+    assert module.Sub is before
+    with pytest.raises((TypeError, ValueError)) if "pydantic" not in maker else _nothing_raised():
+        assert not hasattr(module.Sub(new=3), "new")
+
+
+def _nothing_raised() -> Any:
+    return contextlib.nullcontext()  # a model takes no notice of what it does not know

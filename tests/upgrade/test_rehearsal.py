@@ -472,3 +472,80 @@ def test_it_costs_what_it_looks_at(module: Make) -> None:
 
 LITTLE: Final = 0.2
 """Seconds; to mirror all of them takes several times as many, on any machine."""
+
+
+STRUCT: Final = """
+import enum
+import msgspec
+import otpy
+
+class Item:
+    def __init__(self, n):
+        self.n = n
+
+class Kind(enum.Enum):
+    FULL = "full"
+
+class Box(msgspec.Struct):
+    items: list
+    kind: Kind = Kind.FULL
+
+    def total(self):
+        return sum(each.n for each in self.items if isinstance(each, Item))
+
+class Boxes(otpy.GenServer):
+    def init(self, arg):
+        return otpy.Ok(Box([Item(1), Item(2)]))
+
+    def handle_call(self, request, from_, state):
+        return otpy.Reply(state.total(), state)
+"""
+STRUCT_CHANGED: Final = STRUCT.replace("self.n = n", "self.n = n\n        self.size = 1") + textwrap.indent(
+    """
+def code_change(self, old_vsn, state, extra):
+    if state.total() != 3:
+        raise ValueError(state.total())
+    for each in state.items:
+        each.size = 2
+    return otpy.Ok(state)
+""",
+    "    ",
+)
+
+
+@inside
+def test_what_the_mirror_cannot_judge_the_upgrade_itself_does(module: Make) -> None:
+    """The methods of a struct work with live classes, of which nothing in a mirror is an instance."""
+    pid = module("r_struct", STRUCT).Boxes.start()
+    report = upgrade.reload_module("r_struct", STRUCT_CHANGED)
+    assert [each.size for each in otpy.sys.get_state(pid).items] == [2, 2]
+    assert otpy.call(pid, "total") == 3
+    (doubt,) = [each for each in report.warnings if "cannot judge" in each]
+    assert "ValueError: 0" in doubt
+    assert "r_struct.Box" in doubt
+    assert "Kind" not in doubt, "an enumeration that works with nothing else is no reason to doubt"
+
+
+@inside
+def test_what_the_mirror_cannot_judge_and_is_wrong_is_taken_back(module: Make) -> None:
+    """The upgrade converts copies too."""
+    pid = module("r_struct", STRUCT).Boxes.start()
+    with pytest.raises(otpy.MigrationFailed) as failed:
+        upgrade.reload_module("r_struct", STRUCT_CHANGED.replace("!= 3", "!= 4"))
+    assert not isinstance(failed.value, otpy.RehearsalFailed)
+    assert "ValueError: 3" in str(failed.value)
+    assert otpy.call(pid, "total") == 3
+    assert not hasattr(otpy.sys.get_state(pid).items[0], "size")
+
+
+@inside
+def test_without_a_reason_to_doubt_the_rehearsal_refuses(module: Make) -> None:
+    """Whether a class has no counterpart matters only if its methods, its types or its defaults name others."""
+    plain = STRUCT.replace("if isinstance(each, Item)", "").replace("kind: Kind = Kind.FULL", "kind: str = ''")
+    pid = module("r_struct", plain).Boxes.start()
+    changed = STRUCT_CHANGED.replace("if isinstance(each, Item)", "").replace(
+        "kind: Kind = Kind.FULL", "kind: str = ''"
+    )
+    with pytest.raises(otpy.RehearsalFailed):
+        upgrade.reload_module("r_struct", changed.replace("!= 3", "!= 4"))
+    assert otpy.call(pid, "total") == 3

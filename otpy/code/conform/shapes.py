@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dis
+from abc import ABCMeta
 from types import FunctionType
-from typing import Any
+from typing import Any, Final, Protocol
 
 from otpy.code.conform import enums
+
+PLAIN_METACLASSES: Final = frozenset({type, ABCMeta, type(Protocol)})
+"""Those that leave it to the lookup of attributes what a class has from its bases."""
 
 
 def has_other_fields(live: type, ghost: type) -> bool:
@@ -31,6 +35,12 @@ def fields_of(cls: type) -> frozenset[str]:
         if names is not None:
             return names
     return assigned_fields(cls)
+
+
+def copies_fields(cls: type) -> bool:
+    """Whether *cls*, when it was made, has taken over the fields that its bases had by then."""
+    declared = (dataclass_fields(cls), attrs_fields(cls), pydantic_fields(cls))
+    return any(names is not None for names in declared) or type(cls) not in PLAIN_METACLASSES
 
 
 def dataclass_fields(cls: type) -> frozenset[str] | None:
