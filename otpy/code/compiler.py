@@ -7,16 +7,25 @@ from __future__ import annotations
 import __future__
 
 import ast
+import os
+import sys
 import threading
 from collections.abc import Iterable
+from contextlib import nullcontext
 from types import CodeType
 from typing import Final
 
 from otpy.errors import CompilationFailed
 
-_one_at_a_time: Final = threading.Lock()
-"""Syntax trees are made and compiled by one thread at a time: CPython 3.11 counts its recursion for all threads at once
-(gh-106905), and fails when two meet."""
+_one_at_a_time: Final = threading.Lock() if sys.version_info < (3, 13) else nullcontext()
+"""Before 3.13 syntax trees are made and compiled by one thread at a time: CPython 3.11 counts its recursion for all
+threads at once (gh-106905), and fails when two meet."""
+
+
+def threads() -> int:
+    """How many threads can compile at the same time: with the interpreter's lock one, two would wait for each other."""
+    has_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
+    return 1 if has_lock else os.cpu_count() or 1
 
 
 def parse(source: str, filename: str = "<otpy>") -> ast.Module:

@@ -9,11 +9,12 @@ import contextlib
 import dataclasses
 import sys
 from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, final
 
 from otpy.behaviours.migrations import with_renames
-from otpy.code import versions
+from otpy.code import compiler, versions
 from otpy.code.dependents import dependents_of
 from otpy.code.history import histories
 from otpy.code.loader import prepare_all
@@ -26,6 +27,7 @@ from otpy.safety.checks import check_sources
 from otpy.safety.effects import KINDS, watched
 from otpy.safety.policy import Policy
 from otpy.upgrade.attempts import Attempt
+from otpy.upgrade.collector import FullCollections
 from otpy.upgrade.members import Concerned, concerns, nobody
 from otpy.upgrade.options import Options
 from otpy.upgrade.reaching import reaches_conversions
@@ -54,6 +56,10 @@ class Preparation:
 
     def compile(self) -> None:
         """Compile every source, leave out what is the same already, and compare the rest. Raises CompilationFailed."""
+        with FullCollections():  # syntax trees are many objects, and none of them is garbage yet
+            self._compile()
+
+    def _compile(self) -> None:
         found = compiled(self.given, self.options.paths)
         for name in load_order(self.given):
             running = self.running[name] = (versions(name) or (None,))[-1]
@@ -203,11 +209,20 @@ class Preparation:
 
 
 def compiled(sources: Mapping[str, str], paths: Mapping[str, str]) -> dict[str, Version]:
-    """Return the next version of each module; *paths* are the files that they are from. Raises CompilationFailed."""
-    return {
-        name: read_version(name, source, number=histories.next_number(name), path=paths.get(name))
-        for name, source in sources.items()
-    }
+    """Return the next version of each module; *paths* are the files that they are from. Raises CompilationFailed.
+
+    No text depends on another, so they are compiled at once where threads run at once (see `compiler.threads`). Of
+    several that fail, the error is that of the first.
+    """
+
+    def read(name: str) -> Version:
+        return read_version(name, sources[name], number=histories.next_number(name), path=paths.get(name))
+
+    workers = min(compiler.threads(), len(sources))
+    if workers <= 1:
+        return {name: read(name) for name in sources}
+    with ThreadPoolExecutor(workers, thread_name_prefix="otpy-compile") as pool:
+        return dict(zip(sources, pool.map(read, sources), strict=True))
 
 
 def load_order(sources: Mapping[str, str]) -> tuple[str, ...]:
