@@ -76,7 +76,7 @@ class Behaviour(ProcessActor, Generic[StateT]):
             msg = f'{cls.__qualname__}.runs_on is {cls.runs_on!r}; give "scheduler", "thread" or "asyncio"'
             raise TypeError(msg)
         if cls.runs_on != "asyncio":
-            for name in CALLBACKS:
+            for name in cls._callbacks():
                 if inspect.iscoroutinefunction(getattr(cls, name, None)):
                     msg = f'{cls.__qualname__}.{name} is an `async def`: declare runs_on = "asyncio" in the class'
                     raise TypeError(msg)
@@ -138,6 +138,11 @@ class Behaviour(ProcessActor, Generic[StateT]):
         return status
 
     # -- what the kinds of behaviours do in their own ways
+
+    @classmethod
+    def _callbacks(cls) -> Iterable[str]:
+        """Return the names of its callbacks."""
+        return CALLBACKS
 
     @classmethod
     def _handle_of(cls) -> Handle:

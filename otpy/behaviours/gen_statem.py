@@ -91,6 +91,12 @@ class GenStatem(Behaviour[tuple[StateT, DataT]], Generic[StateT, DataT]):
     # -- the hooks of Behaviour
 
     @classmethod
+    def _callbacks(cls) -> Iterable[str]:
+        by_state = cls.callback_mode == "state_functions"
+        events = [name for name in dir(cls) if _is_state_of(cls, name)] if by_state else ["handle_event"]
+        return ["init", "terminate", "code_change", *events]
+
+    @classmethod
     def _handle_of(cls) -> Handle:
         return handle_async if cls.runs_on == "asyncio" else handle
 
@@ -153,6 +159,14 @@ _set_machine = GenStatem.machine.__set__  # type: ignore[attr-defined]
 def _may_name_a_state(state: Any) -> bool:
     """Whether a method of this name can be a state: those of the behaviour itself are none."""
     return isinstance(state, str) and not state.startswith("_") and not hasattr(GenStatem, state)
+
+
+def _is_state_of(cls: type, name: str) -> bool:
+    """Whether *name* is a method that could handle the events of a state: OTP's StateName/3."""
+    if not _may_name_a_state(name):
+        return False
+    code = getattr(getattr(cls, name), "__code__", None)
+    return code is not None and code.co_argcount == len(("self", "kind", "content", "data"))
 
 
 # -- results of init and code_change ---------------------------------------------------------------

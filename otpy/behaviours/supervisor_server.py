@@ -110,6 +110,16 @@ class SupervisorServer(Server[Children]):
 
     supervises = True
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Refuse a class that could not run as it says."""
+        super().__init_subclass__(**arguments)
+        if cls.runs_on == "asyncio":
+            msg = (
+                f'{cls.__qualname__}.runs_on is "asyncio", but a supervisor waits while its children start and end, '
+                'and would block the event loop: leave it on the "scheduler"; its children may run on the loop'
+            )
+            raise TypeError(msg)
+
     def handle_call(self, request: Any, from_: object, state: Children) -> Reply[Any, Children] | NoReply[Children]:
         """Answer a request; a SupervisorError is an answer too, raised at the caller."""
         if isinstance(request, Request):

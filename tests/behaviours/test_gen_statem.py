@@ -377,6 +377,38 @@ def test_a_class_that_could_not_run_is_refused(attributes: dict[str, Any], said:
         type("Machine", (otpy.GenStatem,), attributes)
 
 
+async def coroutine_callback(self: Any, kind: Any, content: Any, *rest: Any) -> Any:
+    """Stay: what handles events in one mode."""
+    return KeepState()
+
+
+async def coroutine_state(self: Any, kind: Any, content: Any, data: Any) -> Any:
+    """Stay: what handles the events of a state in the other."""
+    return KeepState()
+
+
+@pytest.mark.parametrize("callback", ["init", "handle_event", "terminate", "code_change"])
+def test_a_coroutine_callback_without_asyncio_is_refused(callback: str) -> None:
+    """When the class is made, and not when the first event comes."""
+    with pytest.raises(TypeError, match=f'Machine.{callback} is an `async def`: declare runs_on = "asyncio"'):
+        type("Machine", (otpy.GenStatem,), {callback: coroutine_callback})
+    type("Machine", (otpy.GenStatem,), {callback: coroutine_callback, "runs_on": "asyncio"})
+
+
+def test_a_coroutine_state_without_asyncio_is_refused() -> None:
+    """A state is a method that takes an event; what takes something else, or has another name, is none."""
+
+    async def helper(self: Any) -> None:
+        """Help."""
+
+    mode = {"callback_mode": "state_functions"}
+    with pytest.raises(TypeError, match=r"Machine\.closed is an `async def`"):
+        type("Machine", (otpy.GenStatem,), {"closed": coroutine_state, **mode})
+    type("Machine", (otpy.GenStatem,), {"fetch": helper, "_closed": coroutine_state, **mode})
+    type("Machine", (otpy.GenStatem,), {"closed": coroutine_state})
+    type("Machine", (otpy.GenStatem,), {"closed": coroutine_state, "runs_on": "asyncio", **mode})
+
+
 @inside
 def test_a_coroutine_without_asyncio_is_a_bad_result() -> None:
     """It would never run."""

@@ -12,6 +12,7 @@ import pytest
 from otpy.behaviours import gen, supervisor
 from otpy.behaviours.child_spec import ChildCounts, ChildSpec, Fun, SupFlags
 from otpy.behaviours.children_state import children_of, has_child
+from otpy.behaviours.dynamic_supervisor import DynamicSupervisor
 from otpy.behaviours.results import Ignore, Ok, Stop
 from otpy.behaviours.supervisor import FailedToStartChild, Supervisor
 from otpy.behaviours.supervisor_server import (
@@ -667,3 +668,10 @@ def test_a_plain_process_can_be_a_child() -> None:
     send(loop, "that is all it waits for")
     assert exit_reason(loop) == Normal()
     assert pids(sup)["loop"] is not loop
+
+
+@pytest.mark.parametrize("base", [Supervisor, DynamicSupervisor])
+def test_a_supervisor_on_the_event_loop_is_refused(base: type) -> None:
+    """It waits for its children while they start and end: it would fail at the first child, or stop the loop."""
+    with pytest.raises(TypeError, match="would block the event loop"):
+        type("Shop", (base,), {"runs_on": "asyncio"})
