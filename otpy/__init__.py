@@ -56,6 +56,7 @@ from otpy.errors import (
     IncompatibleUpgrade,
     InitStopped,
     LoadFailed,
+    MailboxOverflow,
     MaxChildren,
     MigrationFailed,
     MissingDependency,
@@ -95,6 +96,7 @@ from otpy.kernel.calls import From
 from otpy.kernel.ets import Table, TableInfo, Transfer
 from otpy.kernel.ets_reading import Snapshot
 from otpy.kernel.lock import Lock
+from otpy.kernel.mailbox import Mailbox
 from otpy.kernel.messages import Down, Exit, Timeout
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import (
@@ -254,6 +256,8 @@ __all__ = [
     "Killed",
     "LoadFailed",
     "Lock",
+    "Mailbox",
+    "MailboxOverflow",
     "MaxChildren",
     "MigrationFailed",
     "MissingDependency",

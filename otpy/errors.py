@@ -14,6 +14,7 @@ OtpyError
 │   └── StartTimeout              TimeoutError: init took too long (and was killed)
 ├── AlreadyRegistered(name, pid)  the name is taken
 ├── ReceiveTimeout                TimeoutError: no message matched in time
+├── MailboxOverflow(pid, limit)   messages of a coroutine's mailbox were dropped
 ├── BadReturn(callback, value)    a callback returned what is no result
 ├── UndefinedCallback             NotImplementedError: the behaviour lacks a callback that was needed
 ├── BadReason(value)              TypeError: a string stands where an exit reason is wanted
@@ -176,6 +177,18 @@ class ReceiveTimeout(OtpyError, TimeoutError):
     def __init__(self, timeout: float | None) -> None:
         super().__init__(f"no matching message within {timeout} s")
         self.timeout = timeout
+
+
+class MailboxOverflow(OtpyError):
+    """More than *limit* messages waited in the mailbox of the coroutine *pid*: it is empty now, and they are lost."""
+
+    def __init__(self, pid: object, limit: int) -> None:
+        super().__init__(
+            f"{pid!r} had more than {limit} messages waiting, which are lost: it does not take them as fast as they "
+            "come; start anew from a snapshot, have less sent to it, or give otpy.Mailbox another limit"
+        )
+        self.pid = pid
+        self.limit = limit
 
 
 class BadReturn(OtpyError):

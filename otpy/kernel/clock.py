@@ -22,6 +22,15 @@ FOREVER = float("inf")
 _LONGEST = 3600.0
 
 
+def check_timeout(timeout: float | None) -> float | None:
+    """Return *timeout*, or raise TypeError or ValueError for what is neither seconds, 0 or more, nor None."""
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
+        raise TypeError(f"timeout is {timeout!r}; give seconds, or None to wait for ever")
+    if timeout is not None and not timeout >= 0:  # NaN is not
+        raise ValueError(f"timeout is {timeout!r}; give seconds, 0 or more, or None to wait for ever")
+    return timeout
+
+
 @final
 class SystemClock:
     """The machine's monotonic clock."""

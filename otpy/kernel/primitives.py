@@ -149,10 +149,10 @@ def receive(  # noqa: C901 - one loop, whose branches stand in the order of what
             while box:
                 message = box.popleft()
                 if select is None:
-                    return _taken(me, message)
+                    return taken(me, message)
                 passed.append(message)
                 if select(message):
-                    return _taken(me, passed.pop())
+                    return taken(me, passed.pop())
             if me.fenced:
                 leave(me)
             if passed:
@@ -176,7 +176,7 @@ def receive(  # noqa: C901 - one loop, whose branches stand in the order of what
         me.held = outer
 
 
-def _taken(me: Process, message: Any) -> Any:
+def taken(me: Process, message: Any) -> Any:
     """A request that a plain process has taken fails if the process ends without having answered it."""
     if type(message) in AWAITED:
         me.owe(message)
@@ -187,10 +187,10 @@ def flush() -> list[Any]:
     """Take everything out of the own mailbox and return it."""
     me = current()
     box = me.mailbox
-    taken: list[Any] = []
+    emptied: list[Any] = []
     while box:
-        taken.append(_taken(me, box.popleft()))
-    return taken
+        emptied.append(taken(me, box.popleft()))
+    return emptied
 
 
 # -- links, monitors, exits ------------------------------------------------------------------------
