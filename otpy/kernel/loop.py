@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, final
 from otpy.kernel.aio import awaited, slice_task, wakeups
 from otpy.kernel.clock import FOREVER
 from otpy.kernel.here import here, on_loop
+from otpy.kernel.loop_watch import new_loop
 from otpy.kernel.messages import TIMEOUT
 from otpy.kernel.process import RUNNING, Process, Unwound
 from otpy.kernel.reasons import reason_of
@@ -34,7 +35,7 @@ class LoopThread:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.loop = asyncio.new_event_loop()
+        self.loop, self._watch = new_loop(runtime.slow_callback_duration)
         self._wakeups = wakeups(self.loop)
         self._runner = LoopRunner(self)
         self._tasks: dict[Process, asyncio.Task[None]] = {}
@@ -51,6 +52,8 @@ class LoopThread:
 
     def stop(self) -> None:
         """Cancel what still runs and end the thread."""
+        if self._watch is not None:
+            self._watch.stop()
         self.loop.call_soon_threadsafe(self.loop.stop)
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout=_STOP_SECONDS)
@@ -62,6 +65,8 @@ class LoopThread:
         here.on_loop = True
         here.resident = self.runtime.system
         asyncio.set_event_loop(self.loop)
+        if self._watch is not None:
+            self._watch.start(self._runner.ident)
         self.loop.run_forever()
         self.loop.run_until_complete(_cancel_all())
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())

@@ -24,6 +24,7 @@ from otpy.kernel.calls import PENDING, Call, Failed, wait_for_answer
 from otpy.kernel.clock import Clock, SystemClock
 from otpy.kernel.here import current, here, set_adopter
 from otpy.kernel.loop import LoopThread
+from otpy.kernel.loop_watch import SLOW_SECONDS, check_slow_seconds
 from otpy.kernel.process import SINK, Executor, Process, Unwound
 from otpy.kernel.reasons import ExitProcess, Kill, Killed, Normal, Reason, Shutdown
 from otpy.kernel.reloading import Reloads
@@ -59,9 +60,11 @@ class Runtime:
         debug: bool = False,
         shutdown_timeout: float = _STOP_SECONDS,
         reload_every: int | None = None,
+        slow_callback_duration: float | None = SLOW_SECONDS,
     ) -> None:
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.shutdown_timeout = shutdown_timeout
+        self.slow_callback_duration = check_slow_seconds(slow_callback_duration)
         self.stopped = False
         self.names: dict[str, Process] = {}
         self.tables: dict[str, Table] = {}
@@ -271,6 +274,7 @@ def runtime(
     debug: bool = False,
     shutdown_timeout: float = _STOP_SECONDS,
     reload_every: int | None = None,
+    slow_callback_duration: float | None = SLOW_SECONDS,
 ) -> Generator[Runtime]:
     """Run the block in a runtime of its own, and stop every root process of it, youngest first, at the end.
 
@@ -278,13 +282,21 @@ def runtime(
     on its thread fails at once. *shutdown_timeout* is the seconds a root gets to end before it is killed.
     *reload_every* has every so many handled messages followed by a reload of all behaviours from the same source,
     which must change nothing: a test of the upgrades, and of code that has to live through them.
+    *slow_callback_duration*: what keeps the event loop of the asyncio processes from everybody else for more seconds
+    than this is named in a warning; None names nothing.
     """
     if here.resident is not None:
         msg = "a runtime is started by a thread of your own, not inside a process; there, use start or spawn"
         raise BlockingRefused(msg)
     if here.process is not None and here.process.fenced:
         current()
-    made = Runtime(clock=clock, debug=debug, shutdown_timeout=shutdown_timeout, reload_every=reload_every)
+    made = Runtime(
+        clock=clock,
+        debug=debug,
+        shutdown_timeout=shutdown_timeout,
+        reload_every=reload_every,
+        slow_callback_duration=slow_callback_duration,
+    )
     outer = here.process, here.ward  # who this thread is in the runtime around this one
     here.process = here.ward = None
     with _start_lock:
