@@ -62,12 +62,14 @@ from otpy.errors import (
     MissingDependency,
     NoProcess,
     NoSuchKey,
+    NoSuchRegistry,
     NoSuchVersion,
     NotRunning,
     NotSupported,
     OtpyError,
     PlanRefused,
     ReceiveTimeout,
+    RegistryError,
     RehearsalFailed,
     ReloadTimeout,
     ServerExited,
@@ -130,6 +132,7 @@ from otpy.kernel.primitives import (
 from otpy.kernel.reasons import Crash, ExitProcess, Kill, Killed, NoProc, Normal, Shutdown
 from otpy.kernel.runtime import run, runtime
 from otpy.kernel.timers import TimerRef
+from otpy.kernel.via import Via
 
 if TYPE_CHECKING:
     from otpy import code, safety, upgrade
@@ -267,6 +270,7 @@ __all__ = [
     "NoProcess",
     "NoReply",
     "NoSuchKey",
+    "NoSuchRegistry",
     "NoSuchVersion",
     "Normal",
     "NotRunning",
@@ -279,6 +283,7 @@ __all__ = [
     "ProcessInfo",
     "ReceiveTimeout",
     "Ref",
+    "RegistryError",
     "RehearsalFailed",
     "ReloadTimeout",
     "RepeatState",
@@ -319,6 +324,7 @@ __all__ = [
     "UpgradeError",
     "UpgradeFromWithin",
     "UpgradeInProgress",
+    "Via",
     "WatchPolicy",
     "acall",
     "blocking",

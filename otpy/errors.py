@@ -4,6 +4,7 @@
 OtpyError
 ├── CallError                     a request to a server got no reply
 │   ├── NoProcess                 nobody there (also a name nobody has)
+│   │   └── NoSuchRegistry(name)  also a RegistryError
 │   ├── ServerExited(reason)      the server ended before it replied
 │   ├── CallingSelf               it would wait for itself for ever
 │   └── CallTimeout               TimeoutError: too slow
@@ -13,6 +14,8 @@ OtpyError
 │   ├── StartIgnored              init returned Ignore
 │   └── StartTimeout              TimeoutError: init took too long (and was killed)
 ├── AlreadyRegistered(name, pid)  the name is taken
+├── RegistryError                 a Registry refused an operation
+│   └── NoSuchRegistry(name)      no registry has that name, or it has ended
 ├── ReceiveTimeout                TimeoutError: no message matched in time
 ├── MailboxOverflow(pid, limit)   messages of a coroutine's mailbox were dropped
 ├── BadReturn(callback, value)    a callback returned what is no result
@@ -169,6 +172,19 @@ class AlreadyRegistered(OtpyError):
         super().__init__(f"the name {name!r} belongs to {pid!r}; unregister it there first, or choose another")
         self.name = name
         self.pid = pid
+
+
+class RegistryError(OtpyError):
+    """A Registry cannot do what it was asked for."""
+
+
+class NoSuchRegistry(RegistryError, NoProcess):
+    """No registry is called *name*, or it has ended; so nobody has a name in it either."""
+
+    def __init__(self, name: object) -> None:
+        message = f"no registry is called {name!r}, or it has ended: start it with Registry.start_link(name=…)"
+        CallError.__init__(self, message, name)
+        self.name = name
 
 
 class ReceiveTimeout(OtpyError, TimeoutError):

@@ -31,6 +31,7 @@ from otpy.behaviours.supervisor_server import (
 from otpy.errors import BadChildSpec, BadReturn, BadSupFlags, ChildNotFound, MaxChildren, NotSupported, SupervisorError
 from otpy.kernel.pid import Pid
 from otpy.kernel.primitives import Dest, trap_exit
+from otpy.kernel.via import Name
 
 __all__ = [
     "DynamicFlags",
@@ -140,7 +141,7 @@ class DynamicSupervisor(SupervisorServer):
         max_seconds: float = 5.0,
         *,
         extra_arguments: Sequence[Any] = (),
-        name: str | None = None,
+        name: Name | None = None,
     ) -> Pid:
         """Start a supervisor without children, linked with the caller; the arguments are those of DynamicFlags.
 

@@ -17,6 +17,7 @@ from otpy.kernel.messages import StopServer
 from otpy.kernel.primitives import Dest, resolve
 from otpy.kernel.process import Process, deliver
 from otpy.kernel.reasons import Normal, Reason, check_reason
+from otpy.kernel.via import Via
 
 ReplyT = TypeVar("ReplyT")
 
@@ -61,7 +62,10 @@ def cast(server: Dest, request: Any) -> None:
             server.executor.submit(server)
         return
     try:
-        deliver(resolve(server), Cast(request))
+        if type(server) is Via:
+            server.send(Cast(request))
+        else:
+            deliver(resolve(server), Cast(request))
     except NoProcess:
         return
 

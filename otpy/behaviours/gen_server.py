@@ -25,13 +25,12 @@ from otpy.behaviours.children_start import start_by_name
 from otpy.behaviours.results import UNSET, After, Continue, Hibernate, Ignore, NoReply, Ok, Reply, Stop, Then, Unset
 from otpy.behaviours.vsn import code_change, vsn_of
 from otpy.errors import (
-    AlreadyRegistered,
-    AlreadyStarted,
     BadReturn,
     CallTimeout,
     InitStopped,
     NotRunning,
     ServerExited,
+    StartError,
     StartIgnored,
     StartTimeout,
     UndefinedCallback,
@@ -49,6 +48,7 @@ from otpy.kernel.reasons import Kill, Normal, Reason, is_abnormal, reason_of
 from otpy.kernel.reports import report_crash
 from otpy.kernel.signals import end
 from otpy.kernel.table import table
+from otpy.kernel.via import Name, claim, give_back
 from otpy.kernel.worker import StackDropped, Worker
 
 StateT = TypeVar("StateT")
@@ -92,22 +92,22 @@ class Behaviour(ProcessActor, Generic[StateT]):
     # -- starting
 
     @classmethod
-    def start_link(cls, arg: Any = None, *, name: str | None = None, timeout: float | None = None) -> Pid:
+    def start_link(cls, arg: Any = None, *, name: Name | None = None, timeout: float | None = None) -> Pid:
         """Start a process of this behaviour, linked with the running one, and return when its `init` has.
 
-        *timeout* in seconds for `init`; None waits for ever. Raises AlreadyStarted (the name is taken), InitStopped,
-        StartIgnored, StartTimeout.
+        *name* is a str to register it under, or a Via; *timeout* in seconds for `init`; None waits for ever. Raises
+        AlreadyStarted (the name is taken), InitStopped, StartIgnored, StartTimeout.
         """
         return start(cls, arg, name=name, timeout=timeout, link=True)
 
     @classmethod
-    def start(cls, arg: Any = None, *, name: str | None = None, timeout: float | None = None) -> Pid:  # type: ignore[override]
+    def start(cls, arg: Any = None, *, name: Name | None = None, timeout: float | None = None) -> Pid:  # type: ignore[override]
         """As `start_link`, without the link."""
         return start(cls, arg, name=name, timeout=timeout, link=False)
 
     @classmethod
     def start_monitor(
-        cls, arg: Any = None, *, name: str | None = None, timeout: float | None = None
+        cls, arg: Any = None, *, name: Name | None = None, timeout: float | None = None
     ) -> tuple[Pid, Ref]:
         """As `start`, monitored by the running process before `init` runs. A failed start sends no Down message."""
         return start_monitor(cls, arg, name=name, timeout=timeout)
@@ -121,7 +121,7 @@ class Behaviour(ProcessActor, Generic[StateT]):
         restart: RestartType = "permanent",
         shutdown: ShutdownType | Unset = UNSET,
         significant: bool = False,
-        name: str | None = None,
+        name: Name | None = None,
     ) -> ChildSpec:
         """Return how a supervisor starts this behaviour with *arg*; *id* is the class's name unless given."""
         return ChildSpec(
@@ -282,7 +282,7 @@ def attach(behaviour: type[BehaviourT], process: Process) -> BehaviourT:
 
 
 def start_monitor(
-    behaviour: type[Behaviour[Any]], arg: Any = None, *, name: str | None = None, timeout: float | None = None
+    behaviour: type[Behaviour[Any]], arg: Any = None, *, name: Name | None = None, timeout: float | None = None
 ) -> tuple[Pid, Ref]:
     """Start a process of *behaviour* that the running one monitors from before its `init`; return both.
 
@@ -305,7 +305,7 @@ def start(
     behaviour: type[Behaviour[Any]],
     arg: Any,
     *,
-    name: str | None,
+    name: Name | None,
     timeout: float | None,
     link: bool,
     monitor: Ref | None = None,
@@ -322,7 +322,7 @@ def start(
     acknowledged = Call(me, None, process, me)
     process.serving = acknowledged
     if name is not None:
-        _claim(process, name)
+        claim(process, name)
     if link:
         process.parent = me
         signals.link(me, process)
@@ -333,7 +333,12 @@ def start(
     else:
         process.boot = lambda process: _boot(process, process.argument, acknowledged)
     _launch(process, me, at_once=timeout is None and behaviour.runs_on == "scheduler")
-    return _started(me, process, acknowledged, timeout)
+    try:
+        return _started(me, process, acknowledged, timeout)
+    except StartError:
+        if name is not None:
+            give_back(process, name)
+        raise
 
 
 def _launch(process: Process, me: Process, *, at_once: bool) -> None:
@@ -350,16 +355,6 @@ def _launch(process: Process, me: Process, *, at_once: bool) -> None:
     except NotRunning:
         table.discard(process)
         raise
-
-
-def _claim(process: Process, name: str) -> None:
-    if not isinstance(name, str) or not name:
-        msg = f"a name is a non-empty str, not {name!r}"
-        raise TypeError(msg)
-    try:
-        signals.register(process, name)
-    except AlreadyRegistered as taken:
-        raise AlreadyStarted(taken.pid) from None
 
 
 def _started(me: Process, process: Process, acknowledged: Call, timeout: float | None) -> Pid:

@@ -49,6 +49,7 @@ from otpy.errors import BadChildSpec, BadReturn, BadSupFlags, UndefinedCallback
 from otpy.kernel.pid import Pid
 from otpy.kernel.primitives import Dest, trap_exit
 from otpy.kernel.reasons import Shutdown
+from otpy.kernel.via import Name
 
 __all__ = [
     "MFA",
@@ -164,7 +165,7 @@ def start_link(
     children: Iterable[ChildSpec | Mapping[str, Any]],
     *,
     flags: SupFlags | Mapping[str, Any] = SupFlags(),  # noqa: B008 - a frozen value
-    name: str | None = None,
+    name: Name | None = None,
 ) -> Pid:
     """Start a supervisor of *children*, linked with the caller, that needs no class of its own.
 

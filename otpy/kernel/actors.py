@@ -18,7 +18,7 @@ import pykka
 from greenlet import GreenletExit
 from pykka import ActorRegistry, Future
 
-from otpy.errors import AlreadyRegistered, AlreadyStarted, InitStopped, NotRunning, ServerExited, SystemRequestError
+from otpy.errors import InitStopped, NotRunning, ServerExited, SystemRequestError
 from otpy.kernel import events, newborn, plain_futures, signals
 from otpy.kernel.calls import Call, Cast, Failed, SystemCall, wait_for_answer
 from otpy.kernel.carriers import FunctionProcess, ProcessActor, ThreadOutside
@@ -32,6 +32,7 @@ from otpy.kernel.reasons import ExitProcess, Normal, Reason, is_abnormal, reason
 from otpy.kernel.refs import ProcessRef
 from otpy.kernel.reports import report_crash
 from otpy.kernel.table import table
+from otpy.kernel.via import Name, claim, give_back
 
 __all__ = [
     "Actor",
@@ -101,17 +102,17 @@ class Actor(pykka.Actor):
         return cast("ProcessRef[Self]", super().start(*args, **kwargs))
 
     @classmethod
-    def start_link(cls, *args: Any, name: str | None = None, **kwargs: Any) -> Pid:
+    def start_link(cls, *args: Any, name: Name | None = None, **kwargs: Any) -> Pid:
         """Start an actor linked with the running process, as a supervisor does; return its pid when `on_start` has.
 
-        *args* and *kwargs* go to the constructor, *name* is registered. Raises AlreadyStarted(pid) if the name is
-        taken, and InitStopped(reason) if `on_start` raised or the actor ended in it.
+        *args* and *kwargs* go to the constructor, *name* (a str or a Via) is registered. Raises AlreadyStarted(pid) if
+        the name is taken, and InitStopped(reason) if `on_start` raised or the actor ended in it.
         """
         me = waiting()
         actor = cls(*args, **kwargs)
         process = actor._process
         if name is not None:
-            _claim(process, name)
+            claim(process, name)
         acknowledged = process.serving = Call(me, None, process, me)
         process.parent = me
         signals.link(me, process)
@@ -120,11 +121,19 @@ class Actor(pykka.Actor):
         try:
             wait_for_answer(acknowledged, None)
         except ServerExited as exited:
+            if name is not None:
+                give_back(process, name)
             raise InitStopped(exited.reason) from None
         return process
 
     @classmethod
-    def child_spec(cls, *args: Any, id: Any = None, name: str | None = None, **fields: Any) -> dict[str, Any]:  # noqa: A002 - OTP's name
+    def child_spec(
+        cls,
+        *args: Any,
+        id: Any = None,  # noqa: A002 - OTP's name
+        name: Name | None = None,
+        **fields: Any,
+    ) -> dict[str, Any]:
         """Return how a supervisor starts this actor with *args*, as a mapping.
 
         *id* is the class's name unless given; *fields* are other ones of a ChildSpec, such as `restart` and `shutdown`.
@@ -269,13 +278,6 @@ class Actor(pykka.Actor):
     @property
     def _process(self) -> Process:
         return cast("Process", self.actor_inbox)
-
-
-def _claim(process: Process, name: str) -> None:
-    try:
-        signals.register(process, name)
-    except AlreadyRegistered as taken:
-        raise AlreadyStarted(taken.pid) from None
 
 
 def _boot(process: Process) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
 import msgspec
 
@@ -25,6 +25,7 @@ from otpy.kernel.process import AWAITED, Process, deliver
 from otpy.kernel.reasons import NoProc, Reason, check_reason
 from otpy.kernel.runtime import current_runtime, spawn_process
 from otpy.kernel.timers import TimerRef
+from otpy.kernel.via import Via
 
 if TYPE_CHECKING:
     from otpy.kernel.runtime import Runtime
@@ -33,32 +34,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Named(Protocol):
-    """Something that stands for a process found at each use, such as a Via."""
-
-    def whereis(self) -> Pid | None:
-        """Return the process, or None."""
-        ...
-
-
-Dest: TypeAlias = "Pid | str | Named"
+Dest: TypeAlias = Pid | str | Via
 
 
 def resolve(dest: Dest) -> Process:
     """Return the process that *dest* names: a Pid, a registered name, or a Via. An unknown name raises NoProcess."""
     if isinstance(dest, Process):
         return dest
-    if isinstance(dest, str):
-        found: Any = current_runtime().names.get(dest)
-    else:
-        whereis = getattr(dest, "whereis", None)
-        if whereis is None:
-            msg = f"{dest!r} is no process: give a Pid, a registered name (str) or a Via"
-            raise TypeError(msg)
-        found = whereis()
+    found = current_runtime().names.get(dest) if isinstance(dest, str) else _lookup(dest)
     if found is None:
         raise NoProcess(dest)
-    return found  # type: ignore[no-any-return]
+    return found
+
+
+def _lookup(name: object) -> Process | None:
+    if type(name) is Via:
+        return name.whereis()
+    msg = f"{name!r} is no process: give a Pid, a registered name (str) or a Via"
+    raise TypeError(msg)
 
 
 def _process(pid: Pid) -> Process:
@@ -126,7 +119,12 @@ def send(dest: Dest, msg: T) -> T:
     me = here.process
     if me is None or me.fenced:
         current()
-    deliver(dest if type(dest) is Process else resolve(dest), msg)
+    if type(dest) is Process:
+        deliver(dest, msg)
+    elif type(dest) is Via:
+        dest.send(msg)
+    else:
+        deliver(resolve(dest), msg)
     return msg
 
 
@@ -325,7 +323,7 @@ def _runs_outside(process: Process) -> bool:
 def register(name: str, pid: Pid) -> None:
     """Give *pid* the name *name*. Raises AlreadyRegistered if a living process has it."""
     if not isinstance(name, str) or not name:
-        msg = f"a name is a non-empty str, not {name!r}"
+        msg = f"a name is a non-empty str, not {name!r}; in a Registry, the process registers itself"
         raise TypeError(msg)
     current()
     process = _process(pid)
@@ -340,9 +338,9 @@ def unregister(name: str) -> None:
     signals.unregister(resolve(name), name)
 
 
-def whereis(name: str) -> Pid | None:
+def whereis(name: str | Via) -> Pid | None:
     """Return who has *name*, or None."""
-    return current_runtime().names.get(name)
+    return current_runtime().names.get(name) if isinstance(name, str) else _lookup(name)
 
 
 def registered() -> list[str]:
@@ -355,7 +353,7 @@ def registered() -> list[str]:
 
 def send_after(dest: Dest, msg: Any, seconds: float) -> TimerRef:
     """Send *msg* to *dest* in *seconds*; a name is looked up then, and a missing one swallows the message."""
-    if not isinstance(dest, (Process, str)) and not hasattr(dest, "whereis"):
+    if not isinstance(dest, Process | str | Via):
         resolve(dest)
     me = current()
     made = me.runtime
@@ -390,10 +388,10 @@ class Sending:
 
     def target(self) -> Process | None:
         """Return who would get it now; None if the name belongs to nobody."""
-        found: Any = self._runtime.names.get(self.dest) if isinstance(self.dest, str) else self.dest
-        if not isinstance(found, Process | None):
-            found = found.whereis()
-        return found if isinstance(found, Process) else None
+        dest = self.dest
+        if isinstance(dest, str):
+            return self._runtime.names.get(dest)
+        return dest.whereis() if isinstance(dest, Via) else dest  # type: ignore[return-value]  # every Pid is a Process
 
 
 def cancel_timer(ref: TimerRef) -> float | None:

@@ -29,7 +29,7 @@ from otpy.kernel.process import Process
 
 __all__ = ["Effect", "Rehearsal", "rehearsing"]
 
-_LOOKS: Final = frozenset({"self_pid", "Table._read", "Table.info", "check_response"})
+_LOOKS: Final = frozenset({"self_pid", "Table._read", "Table.info", "Via.whereis", "check_response"})
 """Functions that only look, though they ask who is running."""
 
 _HOMES: Final = (str(Path(__file__).parents[1]), str(Path(pykka.__file__).parent))

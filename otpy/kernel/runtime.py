@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from otpy.kernel.ets import Table
     from otpy.kernel.process import Handle
     from otpy.kernel.suspension import Suspension
+    from otpy.kernel.via import NameRegistry
     from otpy.kernel.worker import Worker
 
 ResultT = TypeVar("ResultT")
@@ -68,6 +69,7 @@ class Runtime:
         self.stopped = False
         self.names: dict[str, Process] = {}
         self.tables: dict[str, Table] = {}
+        self.registries: dict[str, NameRegistry] = {}  # what Via finds by name
         self.pool = Pool(self)
         self.scheduler = Scheduler(self, debug=debug)
         self.timers = self.scheduler.timers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -83,12 +83,14 @@ def test_a_lookup_that_fails_does_not_stop_the_timers(advance: Callable[[float],
     """It is somebody else's code, and runs on the scheduler."""
 
     class Broken:
-        """A name whose lookup raises."""
+        """A registry whose lookup raises."""
 
-        def whereis(self) -> otpy.Pid | None:
-            raise LookupError
+        def whereis_name(self, key: object, /) -> otpy.Pid | None:
+            raise LookupError(key)
 
-    otpy.send_after(Broken(), "lost", 1.0)
+        register_name = unregister_name = send = whereis_name
+
+    otpy.send_after(otpy.Via(cast("Any", Broken()), "key"), "lost", 1.0)
     otpy.send_after(otpy.self_pid(), "found", 2.0)
     advance(2.0)
     assert get(timeout=None) == "found"
