@@ -150,9 +150,10 @@ def _same_constant(one: object, other: object) -> bool:
 # -- which code becomes which ----------------------------------------------------------------------
 
 
-def table_of(pairs: Iterable[tuple[Definition, Definition]], old: Version, new: Version) -> dict[CodeKey, CodeType]:
+def table_of(
+    pairs: Iterable[tuple[Definition, Definition]], before: CodeIndex, after: CodeIndex
+) -> dict[CodeKey, CodeType]:
     """What the code of the old definitions becomes in the new ones; *pairs* of definitions of the two versions."""
-    before, after = CodeIndex(old), CodeIndex(new)
     table: dict[CodeKey, CodeType] = {}
     for was, now in pairs:
         for one, other in paired(before.of(was), after.of(now)):
@@ -190,6 +191,13 @@ def inner(code: CodeType) -> list[CodeType]:
 
 def paired(olds: Sequence[CodeType], news: Sequence[CodeType]) -> Iterator[tuple[CodeType, CodeType]]:
     """Code objects of two versions of one thing, in pairs: by qualified name, then by text, then by order."""
+    if len(olds) == 1 and len(news) == 1:  # as most have it
+        if olds[0].co_qualname == news[0].co_qualname:
+            yield olds[0], news[0]
+            yield from paired(inner(olds[0]), inner(news[0]))
+        return
+    if not olds or not news:
+        return
     by_name: dict[str, list[CodeType]] = {}
     for code in news:
         by_name.setdefault(code.co_qualname, []).append(code)

@@ -68,6 +68,7 @@ class LoadedVersion:
     held: int = 0
     """How often the live namespace was held when `alive` were all functions that there were."""
     home: str | None = field(init=False)
+    _indexes: tuple[CodeIndex, CodeIndex] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.home = home_of(self.live) or self.version.path
@@ -95,12 +96,19 @@ class LoadedVersion:
         assert self.previous is not None
         edited = self._edited_bodies()
         harmless = not self.agenda.rewired and all(change.verdict in HARMLESS for change in self.changes)
-        old, new = CodeIndex(self.previous), CodeIndex(self.version)
+        old, new = self._code_indexes()
         for index, definition in enumerate(self.version.definitions):
             was = self.agenda.sole_old_binder(index) if definition.name in edited else None
             if was is not None and was.kind == definition.kind and fits(was, definition, old, new):
                 self.bodies[index] = was
         self.is_bodies_only = harmless and len(self.bodies) == len(edited)
+
+    def _code_indexes(self) -> tuple[CodeIndex, CodeIndex]:
+        """Where to find the code of definitions, in the version of before and in the new one."""
+        if self._indexes is None:
+            assert self.previous is not None
+            self._indexes = CodeIndex(self.previous), CodeIndex(self.version)
+        return self._indexes
 
     def _edited_bodies(self) -> set[str]:
         """The names of the definitions with verdicts on bodies, and no others."""
@@ -208,7 +216,7 @@ class LoadedVersion:
 
     def _patches(self, alive: list[FunctionType]) -> Patches:
         if self.previous is not None:
-            self.table = table_of(self._patched(), self.previous, self.version)
+            self.table = table_of(self._patched(), *self._code_indexes())
             return plan_patches(alive, self.table, self.previous, self.version, self.home)
         if self.home is None:
             return Patches()
