@@ -64,6 +64,7 @@ from otpy.errors import (
     NoSuchKey,
     NoSuchRegistry,
     NoSuchVersion,
+    NotRegistered,
     NotRunning,
     NotSupported,
     OtpyError,
@@ -139,6 +140,7 @@ if TYPE_CHECKING:
     from otpy.behaviours.gen_statem import GenStatem
     from otpy.behaviours.migrations.renames import renamed
     from otpy.behaviours.migrations.steps import migration
+    from otpy.behaviours.registry import Registered, Registry, Unregistered
     from otpy.behaviours.statem.results import (
         CANCEL,
         UPDATE,
@@ -184,6 +186,9 @@ _LATER = {
     "ReplyTo": ("otpy.behaviours.statem.results", "ReplyTo"),
     "StateTimeout": ("otpy.behaviours.statem.results", "StateTimeout"),
     "StopAndReply": ("otpy.behaviours.statem.results", "StopAndReply"),
+    "Registered": ("otpy.behaviours.registry", "Registered"),
+    "Registry": ("otpy.behaviours.registry", "Registry"),
+    "Unregistered": ("otpy.behaviours.registry", "Unregistered"),
     "DownTo": ("otpy.upgrade.conversion", "DownTo"),
     "WatchPolicy": ("otpy.upgrade.options", "WatchPolicy"),
     "migration": ("otpy.behaviours.migrations.steps", "migration"),
@@ -273,6 +278,7 @@ __all__ = [
     "NoSuchRegistry",
     "NoSuchVersion",
     "Normal",
+    "NotRegistered",
     "NotRunning",
     "NotSupported",
     "Ok",
@@ -283,6 +289,8 @@ __all__ = [
     "ProcessInfo",
     "ReceiveTimeout",
     "Ref",
+    "Registered",
+    "Registry",
     "RegistryError",
     "RehearsalFailed",
     "ReloadTimeout",
@@ -320,6 +328,7 @@ __all__ = [
     "Transfer",
     "Tree",
     "UndefinedCallback",
+    "Unregistered",
     "UnsafeCode",
     "UpgradeError",
     "UpgradeFromWithin",

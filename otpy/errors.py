@@ -15,7 +15,8 @@ OtpyError
 │   └── StartTimeout              TimeoutError: init took too long (and was killed)
 ├── AlreadyRegistered(name, pid)  the name is taken
 ├── RegistryError                 a Registry refused an operation
-│   └── NoSuchRegistry(name)      no registry has that name, or it has ended
+│   ├── NoSuchRegistry(name)      no registry has that name, or it has ended
+│   └── NotRegistered(key)        KeyError: the process has no entry of that key
 ├── ReceiveTimeout                TimeoutError: no message matched in time
 ├── MailboxOverflow(pid, limit)   messages of a coroutine's mailbox were dropped
 ├── BadReturn(callback, value)    a callback returned what is no result
@@ -185,6 +186,17 @@ class NoSuchRegistry(RegistryError, NoProcess):
         message = f"no registry is called {name!r}, or it has ended: start it with Registry.start_link(name=…)"
         CallError.__init__(self, message, name)
         self.name = name
+
+
+class NotRegistered(RegistryError, KeyError):
+    """*pid* has no entry of *key*."""
+
+    def __init__(self, key: object, pid: Any) -> None:
+        super().__init__(f"{pid!r} is not registered under {key!r}: only who is can change the value there")
+        self.key = key
+        self.pid = pid
+
+    __str__ = Exception.__str__  # KeyError would quote the message
 
 
 class ReceiveTimeout(OtpyError, TimeoutError):

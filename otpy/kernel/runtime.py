@@ -12,7 +12,7 @@ import contextlib
 import inspect
 import os
 import threading
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from greenlet import GreenletExit
@@ -22,7 +22,7 @@ from otpy.kernel import plane, signals
 from otpy.kernel.actors import FunctionProcess, ProcessRef, ThreadOutside, take_envelope
 from otpy.kernel.calls import PENDING, Call, Failed, wait_for_answer
 from otpy.kernel.clock import Clock, SystemClock
-from otpy.kernel.here import current, here, set_adopter
+from otpy.kernel.here import current, here, set_adopter, waiting
 from otpy.kernel.loop import LoopThread
 from otpy.kernel.loop_watch import SLOW_SECONDS, check_slow_seconds
 from otpy.kernel.process import SINK, Executor, Process, Unwound
@@ -351,12 +351,29 @@ def _run_async(main: Callable[..., Any], args: tuple[Any, ...], label: str) -> A
 
 def run_on_thread(fn: Callable[..., Any], *args: Any, label: str) -> Any:
     """Run `fn(*args)` as a process on a thread of its own, wait for it, and return or raise what came of it."""
+    return wait_for_answer(_begin(fn, args, label=label, runs_on="thread"), None)
+
+
+def run_all(functions: Iterable[Callable[[], ResultT]], *, label: str) -> list[ResultT]:
+    """Run each function in a process of its own, linked with this one, and return what they return, in their order.
+
+    Raises what the first of them raised.
+    """
+    waiting()
+    begun = [_begin(fn, (), label=label, link=True) for fn in functions]
+    return [wait_for_answer(answer, None) for answer in begun]
+
+
+def _begin(
+    fn: Callable[..., Any], args: tuple[Any, ...], *, label: str, runs_on: str = "scheduler", link: bool = False
+) -> Call:
+    """Start a process that runs `fn(*args)`, and return what its answer comes in."""
     me = current()
     answer = Call(me, None, me.runtime.system, me)
-    process = spawn_process(_answer_with, answer, fn, args, starter=me, label=label, runs_on="thread")
+    process = spawn_process(_answer_with, answer, fn, args, starter=me, label=label, runs_on=runs_on, link=link)
     if not signals.on_death(process, answer):
         answer.fail(process.exit_reason)
-    return wait_for_answer(answer, None)
+    return answer
 
 
 def _answer_with(answer: Call, main: Callable[..., Any], args: tuple[Any, ...]) -> None:

@@ -34,12 +34,13 @@ def link(process: Process, other: Process) -> None:
     with plane:
         alive = other.exit_reason is None
         if alive and process.exit_reason is None:
-            _linked(process, other)
+            tie(process, other)
     if not alive:
         signal(other, process, NoProc(), from_link=True)
 
 
-def _linked(process: Process, other: Process) -> None:
+def tie(process: Process, other: Process) -> None:
+    """Link two that live. Call it inside the plane."""
     if process.links is None:
         process.links = set()
     if other.links is None:
@@ -53,10 +54,15 @@ def unlink(process: Process, other: Process) -> None:
     if put_off(unlink, process, other):
         return
     with plane:
-        if process.links is not None:
-            process.links.discard(other)
-        if other.links is not None:
-            other.links.discard(process)
+        untie(process, other)
+
+
+def untie(process: Process, other: Process) -> None:
+    """Undo the link of two. Call it inside the plane."""
+    if process.links is not None:
+        process.links.discard(other)
+    if other.links is not None:
+        other.links.discard(process)
 
 
 def monitor(process: Process, target: Process) -> Ref:

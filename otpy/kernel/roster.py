@@ -1,0 +1,207 @@
+"""Rosters: which processes have entered themselves under which keys, each with a value. Under registries and groups.
+
+Invariant: an entry is gone before anybody hears of its process's death. A roster is among the belongings of each
+process that has an entry in it, and belongings are released in the step that decides a death (signals.py: `_mark`),
+inside the plane and before any monitor or link is told. So who looks up a key because of a Down message finds the key
+free; nobody is needed to clean up, and there is no moment at which a roster shows the dead.
+
+Keys are compared strictly, as Erlang's `=:=` does: by type and `==`, so 1, 1.0 and True are three keys. Hashes and
+comparisons are code of the user, so they run outside the plane, against what was there; a change is made only if
+nothing has changed meanwhile, else it is decided anew. Inside the plane entries are told apart by identity alone.
+
+What subclasses tell others of a change (`_entered`, `_left`) is put into mailboxes in the same step, so that all
+listeners hear of all changes in the order in which they happened.
+
+Source: Elixir registry.ex; OTP pg.erl. Both clean up when they hear of a death themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn, final
+
+from otpy.kernel import signals
+from otpy.kernel.ets_rows import KeysCollide
+from otpy.kernel.pid import Pid, next_number
+from otpy.kernel.plane import plane
+from otpy.kernel.process import Process
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two keys are one: of one type and equal, in tuples part by part."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if type(one) is tuple:
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+@final
+class Entry:
+    """That *pid* is known under *key*, with *value*, which only *pid* and upgrades change."""
+
+    __slots__ = ("key", "number", "pid", "value")
+
+    def __init__(self, key: Any, pid: Process, value: Any) -> None:
+        self.number = hash(key)
+        self.key = key
+        self.pid = pid
+        self.value = value
+
+
+class Roster:
+    """Entries by key and by process. With *unique* a key has one entry at most.
+
+    Once it has ended, looking and entering raise what `gone` returns.
+    """
+
+    def __init__(self, *, unique: bool) -> None:
+        self.id = next_number()
+        self.unique = unique
+        self._by_key: dict[int, dict[Entry, None]] | None = {}  # by the hashes of keys; None: it has ended
+        self._by_process: dict[Process, dict[Entry, None]] = {}
+        self._version = 0  # grows with every change
+
+    def __copy__(self) -> Roster:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Roster:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        msg = f"{self!r} knows processes of this interpreter and cannot be pickled"
+        raise TypeError(msg)
+
+    # -- looking: a list of a dict is made in one step of the interpreter, and so is what is true at one moment
+
+    def entries(self) -> list[Entry]:
+        """Return all entries, in no order to rely on."""
+        return [entry for bucket in list(self._buckets().values()) for entry in list(bucket)]
+
+    def entries_of(self, key: Any) -> list[Entry]:
+        """Return the entries of *key*, oldest first. Raises TypeError if it has no hash."""
+        bucket = self._buckets().get(hash(key))
+        return [entry for entry in list(bucket) if same(entry.key, key)] if bucket else []
+
+    def _buckets(self) -> dict[int, dict[Entry, None]]:
+        if self._by_key is None:
+            raise self.gone()
+        return self._by_key
+
+    def entries_by(self, process: Pid) -> list[Entry]:
+        """Return the entries of *process*, oldest first."""
+        return list(self._by_process.get(process, ()))  # type: ignore[call-overload]  # every Pid is a Process
+
+    # -- changing
+
+    def enter(self, entry: Entry) -> Process | None:
+        """Put *entry* in, and return None; or who has its key, where keys are unique. The dead are not entered."""
+        while True:
+            version = self._version
+            if self.unique and (taken := self.entries_of(entry.key)):
+                return taken[0].pid
+            with plane:
+                if entry.pid.exit_reason is not None:
+                    return None
+                if self._put(entry, version):
+                    self._entered(entry)
+                    return None
+
+    def _put(self, entry: Entry, version: int) -> bool:
+        """Put the entry of a living process in, inside the plane; False if the roster has changed since *version*.
+
+        Between the test and the last store stand no call and no jump back, so that no finalizer and no signal handler
+        runs there. What comes before is harmless if the test fails.
+        """
+        buckets = self._buckets()
+        signals.own(entry.pid, self)  # first: whatever happens, nothing is in that nobody would release
+        bucket = buckets.setdefault(entry.number, {})
+        own = self._by_process.setdefault(entry.pid, {})
+        if self._version != version:
+            return False
+        bucket[entry] = None
+        own[entry] = None
+        self._version = version + 1
+        return True
+
+    def remove(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Take entries out, all at once; return those that were in."""
+        with plane:
+            left = [entry for entry in entries if entry in self._by_process.get(entry.pid, ())]
+            for entry in left:
+                own = self._by_process[entry.pid]
+                del own[entry]
+                if not own:
+                    del self._by_process[entry.pid]
+                    signals.disown(entry.pid, self)
+            self._take_out(left)
+        return left
+
+    def _take_out(self, entries: Sequence[Entry]) -> None:
+        """Take entries that have left their processes out of their buckets, inside the plane, and say so."""
+        if self._by_key is None or not entries:
+            return
+        for entry in entries:
+            self._drop(entry.number, entry)
+        self._version += 1
+        self._left(entries)
+
+    def _drop(self, number: int, entry: Entry) -> None:
+        assert self._by_key is not None
+        bucket = self._by_key[number]
+        del bucket[entry]
+        if not bucket:
+            del self._by_key[number]
+
+    def change(self, entry: Entry, key: Any, value: Any) -> None:
+        """Let *entry*, if it is in, have another key and value; for upgrades, when classes change.
+
+        Raises KeysCollide, and changes nothing, if another entry has that key and keys are unique.
+        """
+        number = hash(key)
+        while True:
+            version = self._version
+            if self.unique and any(other is not entry for other in self.entries_of(key)):
+                raise KeysCollide(key)
+            with plane:
+                if self._by_key is None or entry not in self._by_process.get(entry.pid, ()):
+                    return
+                bucket, old = self._by_key.setdefault(number, {}), entry.number
+                if self._version == version:
+                    bucket[entry] = None
+                    entry.number, entry.key, entry.value = number, key, value
+                    self._version = version + 1
+                    if old != number:
+                        self._drop(old, entry)
+                    return
+
+    # -- the end
+
+    def released(self, owner: Process) -> object:
+        """See otpy.kernel.process.Belonging: *owner* has ended, and its entries with it."""
+        entries = list(self._by_process.pop(owner, ()))
+        self._take_out(entries)
+        return entries
+
+    def close(self) -> object:
+        """End it, inside the plane; return what was in it, to be dropped outside."""
+        left = self._by_key, self._by_process
+        self._by_key, self._by_process = None, {}
+        self._version += 1
+        for process in left[1]:
+            signals.disown(process, self)
+        return left
+
+    # -- what subclasses say
+
+    def gone(self) -> Exception:
+        """Return what is raised where a roster is wanted that has ended."""
+        raise NotImplementedError
+
+    def _entered(self, entry: Entry) -> None:
+        """Tell of an entry that has come in; inside the plane, so no code of a user may run."""
+
+    def _left(self, entries: Sequence[Entry]) -> None:
+        """Tell of entries that have gone, oldest first; inside the plane, so no code of a user may run."""
