@@ -137,6 +137,7 @@ from otpy.kernel.via import Via
 
 if TYPE_CHECKING:
     from otpy import code, safety, upgrade
+    from otpy.behaviours import pg
     from otpy.behaviours.gen_statem import GenStatem
     from otpy.behaviours.migrations.renames import renamed
     from otpy.behaviours.migrations.steps import migration
@@ -186,6 +187,7 @@ _LATER = {
     "ReplyTo": ("otpy.behaviours.statem.results", "ReplyTo"),
     "StateTimeout": ("otpy.behaviours.statem.results", "StateTimeout"),
     "StopAndReply": ("otpy.behaviours.statem.results", "StopAndReply"),
+    "pg": ("otpy.behaviours.pg", None),
     "Registered": ("otpy.behaviours.registry", "Registered"),
     "Registry": ("otpy.behaviours.registry", "Registry"),
     "Unregistered": ("otpy.behaviours.registry", "Unregistered"),
@@ -351,6 +353,7 @@ __all__ = [
     "link",
     "migration",
     "monitor",
+    "pg",
     "process_info",
     "processes",
     "receive",

@@ -221,17 +221,21 @@ def monitor(server: Dest) -> Ref:
 
 def demonitor(ref: Ref, *, flush: bool = False) -> None:
     """Undo a monitor. *flush* also takes its Down message out of the mailbox, should it have come."""
-    me = current()
-    signals.demonitor(me, ref)
-    box = me.mailbox
-    if not flush or not box:
+    signals.demonitor(current(), ref)
+    if flush:
+        take_out(lambda message: type(message) is Down and message.ref is ref)
+
+
+def take_out(unwanted: Callable[[Any], bool]) -> None:
+    """Take what is *unwanted* out of the own mailbox."""
+    box = current().mailbox
+    if not box:
         return
     passed: deque[Any] = deque()
     while box:
         message = box.popleft()
-        if type(message) is Down and message.ref is ref:
-            break
-        passed.append(message)
+        if not unwanted(message):
+            passed.append(message)
     box.extendleft(reversed(passed))
 
 
@@ -443,6 +447,7 @@ __all__ = [
     "spawn",
     "spawn_link",
     "spawn_monitor",
+    "take_out",
     "trap_exit",
     "unlink",
     "unregister",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pykka import Actor, ActorRef
 
     from otpy.kernel.ets import Table
+    from otpy.kernel.groups import Scope
     from otpy.kernel.process import Handle
     from otpy.kernel.suspension import Suspension
     from otpy.kernel.via import NameRegistry
@@ -70,6 +71,7 @@ class Runtime:
         self.names: dict[str, Process] = {}
         self.tables: dict[str, Table] = {}
         self.registries: dict[str, NameRegistry] = {}  # what Via finds by name
+        self.scopes: dict[str, Scope] = {}  # of process groups
         self.pool = Pool(self)
         self.scheduler = Scheduler(self, debug=debug)
         self.timers = self.scheduler.timers

@@ -1,0 +1,192 @@
+"""Process groups of one scope: who is in which group, and who is told when that changes.
+
+Who dies has left before anybody hears of it (see roster.py). Each change and what is told of it are one step: who
+begins to watch a group gets its members of that moment, and from then on every change.
+
+A change may be a death, and is then told inside the plane, where names of groups, which belong to users, cannot be
+compared. So everybody in a group and everybody who watches it has the same `Watched` at hand, found beforehand.
+
+Source: OTP pg.erl.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias, final
+
+import msgspec
+
+from otpy.errors import NoProcess
+from otpy.kernel import signals
+from otpy.kernel.messages import SIGNALS
+from otpy.kernel.pid import Pid, Ref
+from otpy.kernel.plane import plane
+from otpy.kernel.process import Process, deliver
+from otpy.kernel.roster import Entry, Roster
+
+Watched: TypeAlias = dict[Ref, Process]
+"""Who watches one group, oldest first."""
+
+EVERYTHING: Any = object()
+"""What who watches all groups stands under."""
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """*pids* have joined *group*; *ref* is what `pg.monitor` or `pg.monitor_scope` returned."""
+
+    ref: Ref
+    group: Any
+    pids: tuple[Pid, ...]
+
+
+class Left(msgspec.Struct, frozen=True):
+    """*pids* have left *group*, or have ended; *ref* is what `pg.monitor` or `pg.monitor_scope` returned."""
+
+    ref: Ref
+    group: Any
+    pids: tuple[Pid, ...]
+
+
+SIGNALS.update((Joined, Left))
+
+
+class Watchers(Roster):
+    """Who watches which group: an entry's value is the ref, and where that is to be taken out at the end."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(unique=False)
+        self.name = name
+        self.by_ref: dict[Ref, Entry] = {}
+
+    def gone(self) -> Exception:
+        """See Roster."""
+        return NoProcess(self.name)
+
+    def _entered(self, entry: Entry) -> None:
+        ref, watched = entry.value
+        self.by_ref[ref] = entry
+        watched[ref] = entry.pid
+
+    def _left(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            ref, watched = entry.value
+            del self.by_ref[ref], watched[ref]
+
+
+@final
+class Scope(Roster):
+    """The groups of one scope: an entry's key is a group, its value who watches that."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(unique=False)
+        self.name = name
+        self.owner: Process | None = None
+        self.watchers = Watchers(name)
+        self._watch_all: Watched = {}
+
+    def __repr__(self) -> str:
+        return f"Scope<{self.name}>"
+
+    # -- changing
+
+    def join(self, group: Any, pids: Sequence[Process]) -> None:
+        """Let *pids* join, in front of the others. The dead do not."""
+        while True:
+            version = self._version
+            watched = self._watched(group)
+            made = [Entry(group, pid, watched) for pid in pids]
+            with plane:
+                if self._version != version:
+                    continue
+                joined = [entry for entry in made if entry.pid.exit_reason is None]
+                for entry in reversed(joined):
+                    while not self._put(entry, self._version):
+                        pass
+                if joined:
+                    self._tell(Joined, joined)
+                return
+
+    def leave(self, group: Any, pids: Sequence[Process]) -> bool:
+        """Take *pids* out, each once for each time that it is given; False if none of them was in."""
+        while True:
+            version = self._version
+            there = self.entries_of(group)
+            leaving = list(_newest(there, pids))
+            with plane:
+                if self._version == version:
+                    self.remove(leaving)
+                    return bool(leaving)
+
+    def watch(self, process: Process, *group: Any) -> tuple[Ref, list[Entry]]:
+        """Have *process* told of changes of *group*, or of all; return the ref, and what is there now."""
+        ref = Ref()
+        while True:
+            version = self._version
+            entries = self.entries_of(*group) if group else self.entries()
+            watched = self._watched(*group) if group else self._watch_all
+            with plane:
+                if self._version == version:
+                    self.watchers.enter(Entry(group[0] if group else EVERYTHING, process, (ref, watched)))
+                    self._version += 1
+                    return ref, entries
+
+    def unwatch(self, ref: Ref) -> bool:
+        """Undo `watch`; False if there is no such ref."""
+        with plane:
+            entry = self.watchers.by_ref.get(ref)
+            return entry is not None and bool(self.watchers.remove([entry]))
+
+    def _watched(self, group: Any) -> Watched:
+        """Return who watches *group*: what those in it and those who watch it have at hand, a new one if nobody is."""
+        for entry in self.entries_of(group):
+            return entry.value  # type: ignore[no-any-return]
+        for entry in self.watchers.entries_of(group):
+            return entry.value[1]  # type: ignore[no-any-return]
+        return {}
+
+    # -- telling
+
+    def _left(self, entries: Sequence[Entry]) -> None:
+        if entries[0].pid.exit_reason is None:
+            self._tell(Left, entries)
+            return
+        for entry in reversed(entries):  # an end: one group after the other, as OTP does
+            self._tell(Left, [entry])
+
+    def _tell(self, change: type[Joined | Left], entries: Sequence[Entry]) -> None:
+        """Tell of *entries* of one group: first who watches all groups, and the youngest of them first, as OTP does."""
+        group, pids = entries[0].key, tuple(entry.pid for entry in entries)
+        for watched in (self._watch_all, entries[0].value):
+            for ref, process in reversed(list(watched.items())):
+                deliver(process, change(ref, group, pids))
+
+    # -- the end
+
+    def gone(self) -> Exception:
+        """See Roster."""
+        return NoProcess(self.name)
+
+    def open(self, process: Process) -> None:
+        """End with *process*. Called by its `init`."""
+        with plane:
+            signals.own(process, self)
+            self.owner = process
+
+    def released(self, owner: Process) -> object:
+        """See Belonging: *owner* is the scope's process, or one that is in groups."""
+        if owner is not self.owner:
+            return super().released(owner)
+        if owner.runtime.scopes.get(self.name) is self:
+            del owner.runtime.scopes[self.name]
+        return self.close(), self.watchers.close()
+
+
+def _newest(entries: Sequence[Entry], pids: Sequence[Process]) -> Iterator[Entry]:
+    """Return for each of *pids* its newest entry that was not returned before, if there is one."""
+    left = list(reversed(entries))
+    for pid in pids:
+        for entry in left:
+            if entry.pid is pid:
+                left.remove(entry)
+                yield entry
+                break
