@@ -67,6 +67,7 @@ from otpy.errors import (
     NotRegistered,
     NotRunning,
     NotSupported,
+    NotTaskOwner,
     OtpyError,
     PlanRefused,
     ReceiveTimeout,
@@ -87,6 +88,9 @@ from otpy.errors import (
     TableError,
     TableExists,
     TableGone,
+    TaskError,
+    TaskExited,
+    TaskTimeout,
     UndefinedCallback,
     UnsafeCode,
     UpgradeError,
@@ -138,6 +142,7 @@ from otpy.kernel.via import Via
 if TYPE_CHECKING:
     from otpy import code, safety, upgrade
     from otpy.behaviours import pg
+    from otpy.behaviours.agent import Agent
     from otpy.behaviours.gen_statem import GenStatem
     from otpy.behaviours.migrations.renames import renamed
     from otpy.behaviours.migrations.steps import migration
@@ -156,6 +161,10 @@ if TYPE_CHECKING:
         StateTimeout,
         StopAndReply,
     )
+    from otpy.behaviours.task import Task
+    from otpy.behaviours.task_supervisor import TaskSupervisor
+    from otpy.behaviours.tasks.outcomes import Done, Exited, TaskReply
+    from otpy.behaviours.tasks.stream import TaskStream
     from otpy.upgrade.conversion import DownTo
     from otpy.upgrade.options import WatchPolicy
 
@@ -191,6 +200,13 @@ _LATER = {
     "Registered": ("otpy.behaviours.registry", "Registered"),
     "Registry": ("otpy.behaviours.registry", "Registry"),
     "Unregistered": ("otpy.behaviours.registry", "Unregistered"),
+    "Agent": ("otpy.behaviours.agent", "Agent"),
+    "Done": ("otpy.behaviours.tasks.outcomes", "Done"),
+    "Exited": ("otpy.behaviours.tasks.outcomes", "Exited"),
+    "Task": ("otpy.behaviours.task", "Task"),
+    "TaskReply": ("otpy.behaviours.tasks.outcomes", "TaskReply"),
+    "TaskStream": ("otpy.behaviours.tasks.stream", "TaskStream"),
+    "TaskSupervisor": ("otpy.behaviours.task_supervisor", "TaskSupervisor"),
     "DownTo": ("otpy.upgrade.conversion", "DownTo"),
     "WatchPolicy": ("otpy.upgrade.options", "WatchPolicy"),
     "migration": ("otpy.behaviours.migrations.steps", "migration"),
@@ -220,6 +236,7 @@ __all__ = [
     "Actor",
     "ActorFuture",
     "After",
+    "Agent",
     "AlreadyRegistered",
     "AlreadyStarted",
     "BadChildSpec",
@@ -246,6 +263,7 @@ __all__ = [
     "CompilationFailed",
     "Continue",
     "Crash",
+    "Done",
     "Down",
     "DownTo",
     "DynamicSupervisor",
@@ -253,6 +271,7 @@ __all__ = [
     "EventTimeout",
     "Exit",
     "ExitProcess",
+    "Exited",
     "From",
     "GenServer",
     "GenStatem",
@@ -283,6 +302,7 @@ __all__ = [
     "NotRegistered",
     "NotRunning",
     "NotSupported",
+    "NotTaskOwner",
     "Ok",
     "OtpyError",
     "Pid",
@@ -325,6 +345,13 @@ __all__ = [
     "TableExists",
     "TableGone",
     "TableInfo",
+    "Task",
+    "TaskError",
+    "TaskExited",
+    "TaskReply",
+    "TaskStream",
+    "TaskSupervisor",
+    "TaskTimeout",
     "Timeout",
     "TimerRef",
     "Transfer",

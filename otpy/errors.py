@@ -8,6 +8,10 @@ OtpyError
 │   ├── ServerExited(reason)      the server ended before it replied
 │   ├── CallingSelf               it would wait for itself for ever
 │   └── CallTimeout               TimeoutError: too slow
+├── TaskError                     a task gave no result
+│   ├── TaskExited(reason)        it ended before
+│   ├── TaskTimeout               TimeoutError: too slow
+│   └── NotTaskOwner              ValueError: only who started a task may ask for its result
 ├── StartError                    a process did not start
 │   ├── AlreadyStarted(pid)       also a SupervisorError
 │   ├── InitStopped(reason)       init returned Stop, raised, or returned junk
@@ -119,6 +123,52 @@ class CallingSelf(CallError):
             server,
             request,
         )
+
+
+# -- tasks -----------------------------------------------------------------------------------------
+
+
+class TaskError(OtpyError):
+    """A task gave no result. *task* is what was asked for it: a Task, or a stream of tasks."""
+
+    def __init__(self, message: str, task: object) -> None:
+        super().__init__(message)
+        self.task = task
+
+
+class TaskExited(TaskError):
+    """The task ended with *reason* before it had a result; where an exception ended it, that is the `__cause__`."""
+
+    def __init__(self, task: object, reason: Any) -> None:
+        super().__init__(f"{task!r} ended with {reason!r} before it had a result", task)
+        self.reason = reason
+        error = getattr(reason, "error", None)  # that of a Crash
+        self.__cause__ = error if isinstance(error, BaseException) else None
+
+
+class TaskTimeout(TaskError, TimeoutError):
+    """No result within *timeout* seconds. A result that comes later is dropped."""
+
+    def __init__(self, task: object, timeout: float | None) -> None:
+        super().__init__(
+            f"{task!r} had no result within {timeout} s; give it more time with timeout=, or look with yield_ whether "
+            "it is ready",
+            task,
+        )
+        self.timeout = timeout
+
+
+class NotTaskOwner(TaskError, ValueError):
+    """*owner* started the task and alone gets its result; *pid* asked for it."""
+
+    def __init__(self, task: object, owner: Any, pid: Any) -> None:
+        super().__init__(
+            f"{task!r} belongs to {owner!r}, which started it and gets its result; {pid!r} may not ask for it: have "
+            "the owner send on what it gets",
+            task,
+        )
+        self.owner = owner
+        self.pid = pid
 
 
 # -- starting --------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from otpy.errors import NoProcess
 from otpy.kernel.groups import Joined, Left, Scope
 from otpy.kernel.here import current
 from otpy.kernel.pid import Pid, Ref
-from otpy.kernel.primitives import take_out
+from otpy.kernel.primitives import take
 from otpy.kernel.process import Process
 from otpy.kernel.roster import Entry
 from otpy.kernel.runtime import current_runtime
@@ -137,7 +137,8 @@ def demonitor(ref: Ref, *, scope: str = DEFAULT) -> bool:
     current()
     known = _scope(scope).unwatch(ref)
     if known:
-        take_out(lambda message: type(message) in {Joined, Left} and message.ref is ref)
+        while take(lambda message: type(message) in {Joined, Left} and message.ref is ref) is not None:
+            pass
     return known
 
 

@@ -85,8 +85,8 @@ class FunctionProcess(ProcessActor):
         """What is remembered if the function blocks: its code, which all functions of one `def` or lambda share."""
         return getattr(self.fn, "__code__", self.fn)
 
-    def run(self, args: tuple[Any, ...]) -> None:
-        """Run the function; the process ends with it."""
+    def run(self, args: tuple[Any, ...]) -> Any:
+        """Run the function; the process ends with it. On the event loop an awaitable is awaited."""
         self.fn(*args)
         raise ExitProcess(Normal())
 

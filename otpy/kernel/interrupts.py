@@ -54,7 +54,7 @@ _LOOPS: Final = frozenset(
         "Runner.slice", "Runner._begin", "Runner._go_on", "handle", "carry_out", "_boot", "_end", "GenServer._init",
         "Server._terminate", "GenStatem._init", "GenStatem._event", "GenStatem._terminate",
         "Events.run", "Events._progress", "Events._handle", "Events._go", "_ask",
-        "FunctionProcess.run", "spawn_process.<locals>.<lambda>", "start.<locals>.<lambda>", "_handle",
+        "FunctionProcess.run", "TaskProcess.run", "spawn_actor.<locals>.<lambda>", "start.<locals>.<lambda>", "_handle",
         "Actor._process_message", "Actor._answer", "Actor._handle_receive", "Actor._process_boot", *_TRIALS,
     }
 )  # fmt: skip

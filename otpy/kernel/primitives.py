@@ -181,6 +181,23 @@ def taken(me: Process, message: Any) -> Any:
     return message
 
 
+def take(select: Callable[[Any], bool]) -> Any:
+    """Take the first message for which `select(msg)` is true, if it is there; else None. It never waits."""
+    me = current()
+    box = me.mailbox
+    if not box:
+        return None
+    passed: deque[Any] = deque()
+    try:
+        while box:
+            passed.append(box.popleft())
+            if select(passed[-1]):
+                return _taken(me, passed.pop())
+    finally:
+        box.extendleft(reversed(passed))
+    return None
+
+
 def flush() -> list[Any]:
     """Take everything out of the own mailbox and return it."""
     me = current()
@@ -223,20 +240,7 @@ def demonitor(ref: Ref, *, flush: bool = False) -> None:
     """Undo a monitor. *flush* also takes its Down message out of the mailbox, should it have come."""
     signals.demonitor(current(), ref)
     if flush:
-        take_out(lambda message: type(message) is Down and message.ref is ref)
-
-
-def take_out(unwanted: Callable[[Any], bool]) -> None:
-    """Take what is *unwanted* out of the own mailbox."""
-    box = current().mailbox
-    if not box:
-        return
-    passed: deque[Any] = deque()
-    while box:
-        message = box.popleft()
-        if not unwanted(message):
-            passed.append(message)
-    box.extendleft(reversed(passed))
+        take(lambda message: type(message) is Down and message.ref is ref)
 
 
 def exit(pid: Pid, reason: Reason) -> None:  # noqa: A001 - OTP's name
@@ -447,7 +451,7 @@ __all__ = [
     "spawn",
     "spawn_link",
     "spawn_monitor",
-    "take_out",
+    "take",
     "trap_exit",
     "unlink",
     "unregister",

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from otpy.errors import BadReason, ServerExited
+from otpy.errors import BadReason, ServerExited, TaskExited
 
 Reason: TypeAlias = Any
 
@@ -81,10 +81,10 @@ def reason_of(error: BaseException) -> Reason:
     """Return the exit reason of a process that *error* left.
 
     A call whose server was shut down ends its caller as a shutdown too, as `{shutdown, {gen_server, call, _}}` does
-    in OTP.
+    in OTP; so does waiting for a task that was.
     """
     if isinstance(error, ExitProcess):
         return error.reason
-    if isinstance(error, ServerExited) and isinstance(error.reason, Shutdown):
+    if isinstance(error, ServerExited | TaskExited) and isinstance(error.reason, Shutdown):
         return Shutdown(error)
     return Crash(error)

@@ -399,13 +399,27 @@ def spawn_process(
     before: Callable[[Process], None] | None = None,
 ) -> Process:
     """Make and launch a process that runs `fn(*args)`; where asked, linked with *starter* and after `before`."""
-    made = starter.runtime
+    label = label or str(getattr(fn, "__qualname__", repr(fn)))
     actor = FunctionProcess(fn)
+    return spawn_actor(actor, *args, starter=starter, label=label, link=link, runs_on=runs_on, before=before)
+
+
+def spawn_actor(
+    actor: FunctionProcess,
+    *args: Any,
+    starter: Process,
+    label: str,
+    link: bool = False,
+    runs_on: str = "scheduler",
+    before: Callable[[Process], None] | None = None,
+) -> Process:
+    """As `spawn_process`, for a function that an *actor* carries already, which may do more than call it."""
+    made = starter.runtime
     process = made.new_process(actor, _ignore, "thread" if actor.kind in made.scheduler.blocking else runs_on)
     actor.actor_inbox = process
     process.boot = lambda _process: actor.run(args)
     process.starter = starter
-    process.label = label or getattr(fn, "__qualname__", repr(fn))
+    process.label = label
     if link:
         process.parent = starter
         signals.link(starter, process)

@@ -99,6 +99,16 @@ def demonitor(process: Process, ref: Ref) -> None:
             target.watchers.pop(ref, None)
 
 
+def tell_watcher(watcher: Process, ref: Ref, message: Any) -> None:
+    """Send *message* to *watcher* if it still monitors by *ref*: once `demonitor` has returned, none comes any more.
+
+    Source: erlang:monitor/3 with {alias, demonitor}.
+    """
+    with plane:
+        if watcher.monitors is not None and ref in watcher.monitors:
+            deliver(watcher, message)
+
+
 def on_death(process: Process, request: Any) -> bool:
     """Have *request* (a Call) failed when *process* ends; False if it has ended."""
     with plane:
@@ -264,6 +274,9 @@ def _part(dead: Process, other: Process, reason: Reason) -> Reason | None:
             return None  # unlinked, or dead itself
         other.links.discard(dead)
         fate = _fate(dead, other, reason, from_link=True)  # in the plane: after `unlink` no Exit comes any more
+        if fate is not None and other.runner is not None and not other.runner.may_be_interrupted:
+            other.dying = fate  # a thread that otpy did not make runs on: it is told at its very next step
+            other.fenced = True
     if fate is None:
         return None
     runner = other.runner

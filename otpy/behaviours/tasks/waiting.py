@@ -1,0 +1,88 @@
+"""What waiting for tasks needs beside `receive`: times that make sense, ends to wait for, threads that survive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from typing import Literal, cast
+
+from otpy.errors import CallTimeout, ServerExited
+from otpy.kernel import signals
+from otpy.kernel.aio import FutureWaiter
+from otpy.kernel.calls import Call, pause, wait_for_answer
+from otpy.kernel.here import current, waiting
+from otpy.kernel.pid import Pid
+from otpy.kernel.plane import plane
+from otpy.kernel.primitives import receive
+from otpy.kernel.process import Process
+from otpy.kernel.reasons import ExitProcess, Kill, Normal, Reason, Shutdown
+from otpy.kernel.threads import ForeignThread
+
+
+def check_seconds(name: str, given: object, *others: str) -> None:
+    """Refuse what is neither seconds nor None, for ever; *others* are what else the caller accepts, for the message."""
+    if given is None or (
+        isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given) and given >= 0
+    ):
+        return
+    accepted = ", ".join(["seconds, 0 or more", *others])
+    msg = f"{name} is {given!r}; give {accepted}, or None for ever"
+    raise (ValueError if isinstance(given, int | float) else TypeError)(msg)
+
+
+def end_and_wait(pid: Pid, timeout: float | Literal["brutal_kill"] | None) -> Reason | None:
+    """End *pid* with Shutdown, or Kill when *timeout* seconds are over; return its reason when it is dead.
+
+    None if it had ended before.
+    """
+    process, me = cast("Process", pid), waiting()
+    gone = pause(me)
+    if not signals.on_death(process, gone):
+        return None
+    if timeout != "brutal_kill":
+        signals.signal(me, process, Shutdown())
+        with contextlib.suppress(CallTimeout, ServerExited):
+            wait_for_answer(gone, timeout)
+    if process.exit_reason is None:
+        signals.signal(me, process, Kill())
+    with contextlib.suppress(ServerExited):
+        wait_for_answer(gone, None)
+    return process.exit_reason
+
+
+async def ended(pid: Pid) -> None:
+    """Return when *pid* is dead, and has told its links and monitors. On any event loop."""
+    process, me = cast("Process", pid), current()
+    waiter = FutureWaiter(asyncio.get_running_loop())
+    gone = Call(me, None, process, waiter)
+    if signals.on_death(process, gone):
+        try:
+            await waiter.future
+        finally:
+            signals.forget_death(process, gone)
+
+
+def await_fall(pid: Pid, reason: Reason) -> None:
+    """Where *pid* has ended with *reason* and takes the process of this plain thread along, wait until it has.
+
+    Its Down message comes before its exit signal. A thread lives on, as a new process, and shall be told once. Raises
+    ExitProcess.
+    """
+    me = current()
+    if not isinstance(me.runner, ForeignThread) or me.trapping or isinstance(reason, Normal):
+        return
+    with plane:
+        is_coming = me.links is not None and pid in me.links
+    if is_coming:
+        receive(lambda _message: False)
+    current()  # or it has come
+
+
+def took_along(pid: Pid | None, owner: Pid, order: ExitProcess) -> bool:
+    """Whether *order* tells a plain thread that its process, *owner*, has ended with *pid*, which was linked with it.
+
+    The thread lives on. It waits for what *pid* would bring it, so that is where it is told.
+    """
+    thread, ended = cast("Process", owner), cast("Process | None", pid)
+    return ended is not None and isinstance(thread.runner, ForeignThread) and bool(ended.exit_reason == order.reason)
