@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Generator
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 from otpy.behaviours.gen_server import (
     NOT_SPECIAL,
     Ending,
     Step,
-    Work,
     carry_out,
     carry_out_async,
     crashed,
@@ -25,6 +23,7 @@ from otpy.behaviours.gen_server import (
     serve_system_async,
     special,
 )
+from otpy.behaviours.progress import Progress, Progressing
 from otpy.behaviours.statem.results import Event, EventType
 from otpy.behaviours.statem.timers import Running, Timeouts
 from otpy.behaviours.statem.transitions import Leaving, Transition, transition_of
@@ -32,9 +31,6 @@ from otpy.kernel import calls
 from otpy.kernel.calls import PENDING, Call, Cast, SystemCall
 from otpy.kernel.here import leave
 from otpy.kernel.process import Process
-
-Progress: TypeAlias = Generator[Any, Any, Ending | None]
-"""Goes on until it gives how the machine ends, if it does. What it yields is to be awaited, and its result sent."""
 
 
 @final
@@ -94,7 +90,7 @@ def _step_of(process: Process, message: Any) -> Step:
 
 
 @final
-class Events(Work):
+class Events(Progressing):
     """Handles events until none is left; before them, goes into the first state, if a *beginning* is given."""
 
     __slots__ = ("_beginning", "_queue")
@@ -103,31 +99,7 @@ class Events(Work):
         self._queue = queue
         self._beginning = beginning
 
-    def run(self, process: Process) -> Step:
-        """See Work."""
-        progress = self._progress(process)
-        try:
-            next(progress)  # where callbacks are no coroutines, there is nothing to wait for
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
-        raise AssertionError
-
-    async def run_async(self, process: Process) -> Step:
-        """See Work."""
-        progress = self._progress(process)
-        try:
-            awaited = next(progress)
-            while True:
-                try:
-                    result = await awaited
-                except BaseException as error:  # noqa: BLE001 - it ends the machine, through terminate
-                    awaited = progress.throw(error)
-                else:
-                    awaited = progress.send(result)
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
-
-    def _progress(self, process: Process) -> Progress:
+    def _progress(self, process: Process) -> Progress[Ending | None]:
         machine = begin(process) if self._beginning is not None else machine_of(process)
         event = None
         # The user's code also compares states and finds timeouts by their names. It is caught here, not nearer to it:
@@ -145,7 +117,7 @@ class Events(Work):
             return crashed(process, error, _message(event))
         return ending
 
-    def _handle(self, process: Process, machine: Machine, event: Event) -> Progress:
+    def _handle(self, process: Process, machine: Machine, event: Event) -> Progress[Ending | None]:
         process.serving = call = event.call
         outcome = yield from _ask(process, event.kind, event.content, event)
         if isinstance(outcome, Ending):
@@ -156,7 +128,7 @@ class Events(Work):
         machine.timeouts.cancel("timeout", process)
         return (yield from self._go(process, machine, event, outcome))
 
-    def _go(self, process: Process, machine: Machine, event: Event | None, to: Transition) -> Progress:
+    def _go(self, process: Process, machine: Machine, event: Event | None, to: Transition) -> Progress[Ending | None]:
         """Go where *to* says; *event* led to it, None at the beginning."""
         old = process.state[0]
         _arrive(process, to.state, to)
@@ -189,7 +161,7 @@ def _arrive(process: Process, state: Any, to: Transition | Leaving) -> None:
 
 def _ask(
     process: Process, kind: EventType, content: Any, event: Event | None, *, entering: bool = False
-) -> Generator[Any, Any, Transition | Ending]:
+) -> Progress[Transition | Ending]:
     """Have the callback of the state handle an event, and return what follows."""
     actor, (state, data) = process.actor, process.state
     result = actor._event(kind, content, state, data)  # noqa: SLF001 - the hook of its own behaviour
