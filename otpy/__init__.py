@@ -53,6 +53,10 @@ from otpy.errors import (
     CircularDependency,
     CompilationFailed,
     EffectRefused,
+    HandlerCrashed,
+    HandlerError,
+    HandlerNotAdded,
+    HandlerNotFound,
     IncompatibleUpgrade,
     InitStopped,
     LoadFailed,
@@ -143,6 +147,9 @@ if TYPE_CHECKING:
     from otpy import code, safety, upgrade
     from otpy.behaviours import pg
     from otpy.behaviours.agent import Agent
+    from otpy.behaviours import gen_event
+    from otpy.behaviours.events.handler import GenEvent
+    from otpy.behaviours.events.results import GenEventExit, HandOver, RemoveHandler, SwapHandler
     from otpy.behaviours.gen_statem import GenStatem
     from otpy.behaviours.migrations.renames import renamed
     from otpy.behaviours.migrations.steps import migration
@@ -183,6 +190,12 @@ _LATER = {
     "code": ("otpy.code", None),
     "safety": ("otpy.safety", None),
     "upgrade": ("otpy.upgrade", None),
+    "gen_event": ("otpy.behaviours.gen_event", None),
+    "GenEvent": ("otpy.behaviours.events.handler", "GenEvent"),
+    "GenEventExit": ("otpy.behaviours.events.results", "GenEventExit"),
+    "HandOver": ("otpy.behaviours.events.results", "HandOver"),
+    "RemoveHandler": ("otpy.behaviours.events.results", "RemoveHandler"),
+    "SwapHandler": ("otpy.behaviours.events.results", "SwapHandler"),
     "GenStatem": ("otpy.behaviours.gen_statem", "GenStatem"),
     "CANCEL": ("otpy.behaviours.statem.results", "CANCEL"),
     "UPDATE": ("otpy.behaviours.statem.results", "UPDATE"),
@@ -273,9 +286,16 @@ __all__ = [
     "ExitProcess",
     "Exited",
     "From",
+    "GenEvent",
+    "GenEventExit",
     "GenServer",
     "GenStatem",
     "GenericTimeout",
+    "HandOver",
+    "HandlerCrashed",
+    "HandlerError",
+    "HandlerNotAdded",
+    "HandlerNotFound",
     "Hibernate",
     "Ignore",
     "IncompatibleUpgrade",
@@ -316,6 +336,7 @@ __all__ = [
     "RegistryError",
     "RehearsalFailed",
     "ReloadTimeout",
+    "RemoveHandler",
     "RepeatState",
     "Reply",
     "ReplyTo",
@@ -338,6 +359,7 @@ __all__ = [
     "Supervisor",
     "SupervisorError",
     "SuspendTimeout",
+    "SwapHandler",
     "SystemRequestError",
     "Table",
     "TableDenied",
@@ -376,6 +398,7 @@ __all__ = [
     "events",
     "exit",
     "flush",
+    "gen_event",
     "is_alive",
     "link",
     "migration",

@@ -36,6 +36,10 @@ OtpyError
 ├── SystemRequestError            a sys request was refused
 │   ├── ChangeCodeFailed(reason)
 │   └── CallbackFailed(error)
+├── HandlerError                  an event manager refused a request
+│   ├── HandlerNotFound(handler)
+│   ├── HandlerNotAdded(handler, reason)
+│   └── HandlerCrashed(handler, reason)
 ├── SupervisorError
 │   ├── ChildNotFound, ChildRunning, ChildRestarting, ChildAlreadyPresent
 │   ├── MaxChildren, StartFailed(reason), NotSupported
@@ -385,6 +389,40 @@ class CallbackFailed(SystemRequestError):
     def __init__(self, error: BaseException) -> None:
         super().__init__(f"the function raised {error!r}; the state is as before")
         self.error = error
+
+
+# -- event handlers --------------------------------------------------------------------------------
+
+
+class HandlerError(OtpyError):
+    """An event manager refused a request. *handler* is the class, or (class, id)."""
+
+    def __init__(self, message: str, handler: object = None) -> None:
+        super().__init__(message)
+        self.handler = handler
+
+
+class HandlerNotFound(HandlerError):
+    """The event manager has no such handler."""
+
+    def __init__(self, handler: object) -> None:
+        super().__init__(f"no handler {handler!r}; see otpy.gen_event.which_handlers", handler)
+
+
+class HandlerNotAdded(HandlerError):
+    """The `init` of the handler did not return Ok: *reason* is that of its Stop, Crash(error) or BadReturn."""
+
+    def __init__(self, handler: object, reason: Any) -> None:
+        super().__init__(f"the handler {handler!r} was not added: {reason!r}", handler)
+        self.reason = reason
+
+
+class HandlerCrashed(HandlerError):
+    """A callback of the handler failed with *reason*, Crash(error) or BadReturn; the handler has been removed."""
+
+    def __init__(self, handler: object, reason: Any) -> None:
+        super().__init__(f"the handler {handler!r} was removed, since it failed: {reason!r}", handler)
+        self.reason = reason
 
 
 # -- supervisors -----------------------------------------------------------------------------------

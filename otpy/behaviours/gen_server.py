@@ -54,7 +54,16 @@ from otpy.kernel.worker import StackDropped, Worker
 StateT = TypeVar("StateT")
 log = logging.getLogger("otpy.gen_server")
 
-CALLBACKS = ("init", "handle_call", "handle_cast", "handle_info", "handle_continue", "terminate", "code_change")
+CALLBACKS = (
+    "init",
+    "handle_call",
+    "handle_cast",
+    "handle_info",
+    "handle_continue",
+    "handle_event",
+    "terminate",
+    "code_change",
+)
 
 
 class Behaviour(ProcessActor, Generic[StateT]):
@@ -178,6 +187,20 @@ class Behaviour(ProcessActor, Generic[StateT]):
         """What reports show of the state, by name, before `format_status`."""
         return {"state": state}
 
+    def _seen(self, state: StateT) -> Any:
+        """What `sys.get_state` gives of the state."""
+        return state
+
+    def _replaced(self, fn: Callable[[Any], Any], state: StateT) -> StateT:
+        """Return the state that *fn*, given to `sys.replace_state`, makes of it. Raises what that raises."""
+        new: StateT = fn(state)
+        self._check_state(new)
+        return new
+
+    def _change_code(self, module: str, old_vsn: Any, state: StateT, extra: Any) -> Any:
+        """Return `Ok(state)` as `sys.change_code` for *module* makes it, or an awaitable of it."""
+        return self._code_change(old_vsn, state, extra)
+
 
 class Server(Behaviour[StateT]):
     """What servers and supervisors have in common: the callbacks with their defaults."""
@@ -269,6 +292,12 @@ def put_aside(process: Process) -> Iterable[Any]:
     """What *process* keeps besides its state and its mailbox: objects, each with a `content` that belongs to others."""
     actor = process.actor
     return actor._aside() if isinstance(actor, Behaviour) else ()  # noqa: SLF001 - the hook of its own behaviour
+
+
+def seen(process: Process, state: Any) -> Any:
+    """What `sys.get_state` would give if *state* were that of *process*."""
+    actor = process.actor
+    return actor._seen(state) if isinstance(actor, Behaviour) else state  # noqa: SLF001 - the hook of its own behaviour
 
 
 def attach(behaviour: type[BehaviourT], process: Process) -> BehaviourT:

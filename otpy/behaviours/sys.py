@@ -138,21 +138,27 @@ async def _serve_suspended(process: Process, call: SystemCall) -> None:
 
 
 def get_state(server: Dest, *, timeout: float | None = 5.0) -> Any:
-    """Return the state itself, not a copy; do not change it."""
-    return _ask(server, lambda process: process.state, timeout)
+    """Return the state itself, not a copy; do not change it.
+
+    That of an event manager is a list of (class, id, state), one for each handler.
+    """
+    return _ask(server, lambda process: process.actor._seen(process.state), timeout)  # noqa: SLF001 - the hook of its own behaviour
 
 
 def replace_state(server: Dest, fn: Callable[[Any], Any], *, timeout: float | None = 5.0) -> Any:
-    """Set the state to `fn(state)`, called in the server, and return it. CallbackFailed if *fn* raises."""
+    """Set the state to `fn(state)`, called in the server, and return it. CallbackFailed if *fn* raises.
+
+    In an event manager *fn* is called for each handler, with (class, id, state), and returns that with another state;
+    where it raises, that handler keeps its state.
+    """
 
     def replace(process: Process) -> Any:
+        actor: Behaviour[Any] = process.actor
         try:
-            state = fn(process.state)
-            process.actor._check_state(state)  # noqa: SLF001 - the hook of its own behaviour
-            process.state = state
+            process.state = actor._replaced(fn, process.state)  # noqa: SLF001 - the hook of its own behaviour
         except (Exception, ExitProcess) as error:
             raise CallbackFailed(error) from error
-        return process.state
+        return actor._seen(process.state)  # noqa: SLF001 - the hook of its own behaviour
 
     return _ask(server, replace, timeout)
 
@@ -178,12 +184,13 @@ def change_code(
 
 def _convert(process: Process, module: str, old_vsn: Any, extra: Any) -> None:
     with _code_of(process, module) as actor:
-        process.state = _changed(actor._code_change(old_vsn, process.state, extra))  # noqa: SLF001 - the hook of its own behaviour
+        result = actor._change_code(module, old_vsn, process.state, extra)  # noqa: SLF001 - the hook of its own behaviour
+        process.state = _changed(result)
 
 
 async def _convert_async(process: Process, module: str, old_vsn: Any, extra: Any) -> None:
     with _code_of(process, module) as actor:
-        result = actor._code_change(old_vsn, process.state, extra)  # noqa: SLF001 - the hook of its own behaviour
+        result = actor._change_code(module, old_vsn, process.state, extra)  # noqa: SLF001 - the hook of its own behaviour
         process.state = _changed(await result if inspect.isawaitable(result) else result)
 
 

@@ -53,7 +53,11 @@ _LOOPS: Final = frozenset(
         "Worker._run", "Worker._loop", "Worker.turn", "OwnThread._run", "Pool._run", "Suspension.admit",
         "Runner.slice", "Runner._begin", "Runner._go_on", "handle", "carry_out", "_boot", "_end", "GenServer._init",
         "Server._terminate", "GenStatem._init", "GenStatem._event", "GenStatem._terminate",
-        "Events.run", "Events._progress", "Events._handle", "Events._go", "_ask",
+        "Progressing.run", "done", "Events._progress", "Events._handle", "Events._go", "_ask",
+        "Serving._progress", "Serving._notify", "Serving._serve", "Serving._answer", "Serving._call", "Serving._add",
+        "Serving._delete", "Serving._exchange", "Serving._lose_owner", "Serving.stop_all", "Serving._take",
+        "Serving._swap", "Serving._made", "Serving._terminate", "callback_of", "GenEvent._init",
+        "EventManager._terminate",
         "FunctionProcess.run", "TaskProcess.run", "spawn_actor.<locals>.<lambda>", "start.<locals>.<lambda>", "_handle",
         "Actor._process_message", "Actor._answer", "Actor._handle_receive", "Actor._process_boot", *_TRIALS,
     }

@@ -27,5 +27,13 @@ def enter(process: Process) -> None:
 def renew(process: Process) -> None:
     """Have *process*, which is about to begin, run what its class is by now."""
     actor = process.actor
-    while (new := vars(type(actor)).get(SUCCESSOR)) is not None:
-        object.__setattr__(actor, "__class__", new)  # past the refusal of behaviours to set attributes
+    now = current_class(type(actor))
+    if now is not type(actor):
+        object.__setattr__(actor, "__class__", now)  # past the refusal of behaviours to set attributes
+
+
+def current_class(kind: type) -> type:
+    """Return what *kind* is by now: itself, or what upgrades have put in its place."""
+    while (new := vars(kind).get(SUCCESSOR)) is not None:
+        kind = new
+    return kind
