@@ -15,6 +15,7 @@ from otpy.errors import UpgradeFromWithin, UpgradeInProgress
 from otpy.kernel.actors import Actor
 from otpy.kernel.runtime import Runtime
 from otpy.upgrade.engine import engine
+from otpy.upgrade.members import kinds_of
 from otpy.upgrade.options import Options
 
 
@@ -31,7 +32,7 @@ def reload_all(runtime: Runtime) -> None:
 
 def running_sources(runtime: Runtime) -> dict[str, str]:
     """Return the modules of all behaviours in *runtime*, with the sources that run, as far as they are known."""
-    kinds = {type(process.actor) for process in runtime.processes()}
+    kinds = {kind for process in runtime.processes() for kind in kinds_of(process)}
     modules = {kind.__module__ for kind in kinds if issubclass(kind, Behaviour | Actor)}
     known = {name: versions(name) for name in sorted(modules) if not name.startswith("otpy.")}
     return {name: found[-1].source for name, found in known.items() if found}

@@ -4,31 +4,55 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Awaitable, Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
+from otpy.behaviours.events.manager import installed_in
+from otpy.behaviours.gen_server import attach
 from otpy.errors import CheckFailed
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import ExitProcess
+from otpy.upgrade.members import kinds_of
+
+
+def has_check(process: Process) -> bool:
+    """Whether the behaviour of *process*, or a handler that it has, has a `check_upgrade`."""
+    return any(hasattr(kind, "check_upgrade") for kind in kinds_of(process))
 
 
 def check_upgrade(process: Process) -> Any:
-    """Run `check_upgrade` in *process*: False, or anything raised, says no. Raises CheckFailed.
+    """Run `check_upgrade` in *process*, and of its handlers: False, or anything raised, says no. Raises CheckFailed.
 
-    Returns a coroutine that does so, if the behaviour's own is one.
+    Returns a coroutine that does so, where callbacks may be coroutines.
     """
-    with _objections(process):
-        answer = process.actor.check_upgrade(process.state)
-    return _awaited(process, answer) if inspect.isawaitable(answer) else _judged(process, answer)
+    if process.actor.runs_on == "asyncio":
+        return _awaited(process)
+    for behaviour, state in _asked(process):
+        with _objections(process):
+            answer = behaviour.check_upgrade(state)
+        _judge(process, answer)
+    return None
 
 
-async def _awaited(process: Process, answer: Awaitable[Any]) -> None:
-    with _objections(process):
-        settled = await answer
-    _judged(process, settled)
+async def _awaited(process: Process) -> None:
+    for behaviour, state in _asked(process):
+        with _objections(process):
+            answer = behaviour.check_upgrade(state)
+            if inspect.isawaitable(answer):
+                answer = await answer
+        _judge(process, answer)
 
 
-def _judged(process: Process, answer: object) -> None:
+def _asked(process: Process) -> Iterator[tuple[Any, Any]]:
+    """Yield what has a `check_upgrade`, each with its state."""
+    if hasattr(process.actor, "check_upgrade"):
+        yield process.actor, process.state
+    for each in installed_in(process):
+        if hasattr(each.kind, "check_upgrade"):
+            yield attach(each.kind, process), each.state
+
+
+def _judge(process: Process, answer: object) -> None:
     if answer is False:
         raise CheckFailed(process, answer)
 

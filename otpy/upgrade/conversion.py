@@ -14,19 +14,20 @@ Source: OTP release_handler: code_change of an upgrade runs after loading, of a 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import Any, final
+from collections.abc import Coroutine, Mapping
+from typing import Any, Protocol, final
 
 import msgspec
 
-from otpy.behaviours.migrations import Copies, Migration, Report, Shape
+from otpy.behaviours.migrations import Copies, Migrated, Migration, Report, Shape
 from otpy.behaviours.migrations.declared import Check, checker_of
 from otpy.behaviours.migrations.report import NOTHING
 from otpy.behaviours.results import Then
 from otpy.errors import MigrationFailed
 from otpy.kernel.actors import Actor
 from otpy.kernel.process import Process
-from otpy.upgrade.users_part import Changed, UsersPart, failed
+from otpy.upgrade.users_part import Changed, failed
+from otpy.upgrade.ways import Way
 
 Classes = Mapping[type, type | None]
 
@@ -83,13 +84,25 @@ class Migrations:
         return self._checks[behaviour]
 
 
-@final
+class Part(Protocol):
+    """What a user's code does to the state of a process: see UsersPart, and HandlersPart."""
+
+    @property
+    def way(self) -> Way:
+        """The way that it goes."""
+        ...
+
+    def change(self, process: Process, state: Any) -> Changed | Coroutine[Any, Any, Changed]:
+        """Return what becomes of *state*, or a coroutine of it. Runs in *process*. Raises MigrationFailed."""
+        ...
+
+
 class Course:
     """How processes of class *old_class* that are of one version go over to *new_class*, and their states to *vsn*."""
 
     __slots__ = ("check", "migrates", "new_class", "part", "state_of", "supervises", "vsn")
 
-    def __init__(self, old_class: type, new_class: type, *, vsn: Any, part: UsersPart, migrations: Migrations) -> None:
+    def __init__(self, old_class: type, new_class: type, *, vsn: Any, part: Part, migrations: Migrations) -> None:
         self.new_class = new_class
         self.vsn = vsn
         self.part = part
@@ -99,6 +112,27 @@ class Course:
         """Whether there is an automatic part."""
         self.check = migrations.check_of(new_class) if self.migrates else None
         """Says what is wrong with a state, if the class declares what its states are."""
+
+    def migrate(self, migration: Migration, state: Any) -> Migrated[Any]:
+        """Return *state* after the automatic part. Raises MigrationFailed."""
+        return migration.migrate(state)
+
+    def labelled(self, state: Any) -> Any:
+        """Return *state* with what it says itself of versions brought up to date."""
+        return state
+
+    def is_other(self, before: Any, after: Any) -> bool:
+        """Whether the state that was *before* has been converted to *after*."""
+        return after is not before
+
+    def wrong(self, before: Any, after: Any) -> tuple[type, str] | None:
+        """Return which class declares that its states are otherwise, and how; *before* has become *after*."""
+        wrong = self.check(after) if self.check is not None else None
+        return None if wrong is None else (self.new_class, wrong)
+
+    def restored(self, now: Any, kept: Any) -> Any:
+        """Return the state *now* when *kept*, what it was once, is wanted again."""
+        return kept
 
 
 def state_of(process: Process) -> Any:
@@ -133,16 +167,18 @@ def finished(
     state, report = done.state, NOTHING
     if course.migrates and not is_current:
         try:
-            result = migrations.here().migrate(state)
+            result = course.migrate(migrations.here(), state)
         except MigrationFailed as error:
             raise failed(process, course.new_class, error) from error
         state, report = result.value, result.report
-    is_other = state is not done.before
-    wrong = course.check(state) if is_other and course.check is not None else None
+    state = course.labelled(state)
+    is_other = course.is_other(done.before, state)
+    wrong = course.wrong(done.before, state) if is_other else None
     if wrong is not None:
-        declared = f"{course.new_class.__name__}({getattr(course.new_class, 'kind_of_server', '')}[…])"
-        msg = f"the converted state is not what the class declares, {declared}: {wrong}"
-        raise failed(process, course.new_class, MigrationFailed(msg))
+        kind, why = wrong
+        declared = f"{kind.__name__}({getattr(kind, 'kind_of_server', '')}[…])"
+        msg = f"the converted state is not what the class declares, {declared}: {why}"
+        raise failed(process, kind, MigrationFailed(msg))
     return Conversion(
         process, process.actor, course.new_class, state, course.vsn, is_other, report, done.then, done.lost
     )

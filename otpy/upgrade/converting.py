@@ -14,20 +14,23 @@ the old ones are: it alone knows both versions.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, final
 
 import msgspec
 
+from otpy.behaviours.events.installed import Installed
 from otpy.behaviours.migrations import Copies, Migration, Shape, shapes_of
 from otpy.behaviours.migrations.compatibility import current_successors
+from otpy.behaviours.vsn import PRESERVE
 from otpy.errors import IncompatibleUpgrade, MigrationFailed, ServerExited
 from otpy.kernel.calls import PENDING, Failed
 from otpy.kernel.process import Process
 from otpy.kernel.rehearsal import rehearsing
-from otpy.upgrade.check_upgrade import check_upgrade
+from otpy.upgrade.check_upgrade import check_upgrade, has_check
 from otpy.upgrade.children import brought_along
-from otpy.upgrade.conversion import Conversion, Course, DownTo, Migrations, finished
+from otpy.upgrade.conversion import Conversion, Course, DownTo, Migrations, Part, finished
+from otpy.upgrade.handlers import HandlersCourse, HandlersPart, exchanged, has_handlers
 from otpy.upgrade.options import Options
 from otpy.upgrade.preparation import Preparation
 from otpy.upgrade.resting import Resting
@@ -67,6 +70,7 @@ class Converting:
         self._kept: Mapping[Process, Any] = options.kept or {}
         self._courses = PerVersion(self._course_there)
         self._courses_back = PerVersion(self._course_back)
+        self._parts = PerVersion(self._part_there)
         self.parts_down = PerVersion(self._part_down)
         """How states go down, of processes of a class and a version; None: they do not."""
         self.versions = Versions(preparation)
@@ -96,10 +100,14 @@ class Converting:
         """
         if not self._options.down_to:
             return
-        parts: dict[Process, UsersPart] = {}
+        parts: dict[Process, Part] = {}
         for process in resting.started():
-            part = self.parts_down.of(type(process.actor), process.vsn)
-            if part is not None and part.way.runs_code and process not in self._kept:
+            part: Part | None
+            if has_handlers(type(process.actor)):
+                part = HandlersPart(self._handler_down)  # also of those that get states of before: some may be new
+            else:
+                part = None if process in self._kept else self.parts_down.of(type(process.actor), process.vsn)
+            if part is not None and part.way.runs_code:
                 parts[process] = part
         self._down = self._run(resting, list(parts), lambda process: parts[process].change(process, process.state))
 
@@ -111,6 +119,12 @@ class Converting:
         target, old = down_to[module], self.versions.running(kind, vsn)
         way = self._ways_down.of(kind, old_vsn=old, new_vsn=target)
         return UsersPart(way, kind, DownTo(target), self._options.extra_for(kind), copies=self._copies)
+
+    def _handler_down(self, process: Process, installed: Installed) -> Changed | Coroutine[Any, Any, Changed]:
+        part = self.parts_down.of(installed.kind, installed.vsn)
+        if part is None or not part.way.runs_code:
+            return Changed(installed, installed)
+        return exchanged(installed, installed.kind, part.change(process, installed.state, installed.arg))
 
     # -- converting
 
@@ -164,18 +178,38 @@ class Converting:
         return (self._courses_back if is_back else self._courses).of(type(process.actor), process.vsn)
 
     def _course_there(self, kind: type, vsn: Any) -> Course:
+        if has_handlers(kind):
+            return self._course_of_handlers(kind, HandlersPart(self._handler_there))
+        new_class = self._new_class(kind)
+        part = self._parts.of(kind, vsn)
+        return Course(kind, new_class, vsn=self.versions.after(new_class, vsn), part=part, migrations=self.migrations)
+
+    def _part_there(self, kind: type, vsn: Any) -> UsersPart:
         new_class = self._new_class(kind)
         old = self.versions.before(kind, vsn, new_class)
         way = self._ways.of(new_class, old_vsn=old, new_vsn=self.versions.new(new_class))
-        extra = self._options.extra_for(new_class)
-        part = UsersPart(way, new_class, old, extra, copies=self.migrations.copies)
-        return Course(kind, new_class, vsn=self.versions.after(new_class, vsn), part=part, migrations=self.migrations)
+        return UsersPart(way, new_class, old, self._options.extra_for(new_class), copies=self.migrations.copies)
+
+    def _handler_there(self, process: Process, installed: Installed) -> Changed | Coroutine[Any, Any, Changed]:
+        part, new_class = self._parts.of(installed.kind, installed.vsn), self._new_class(installed.kind)
+        return exchanged(installed, new_class, part.change(process, installed.state, installed.arg))
 
     def _course_back(self, kind: type, vsn: Any) -> Course:
         """Return what is left to do for those whose user's part was done before, going down, or is not wanted."""
         new_class = self._new_class(kind)
         part = UsersPart(Way("automatic"), new_class)
+        if has_handlers(kind):
+            return self._course_of_handlers(kind, part)
         return Course(kind, new_class, vsn=self.versions.after(new_class, vsn), part=part, migrations=self.migrations)
+
+    def _course_of_handlers(self, kind: type, part: Part) -> Course:
+        return HandlersCourse(
+            kind,
+            part=part,
+            migrations=self.migrations,
+            after=self.versions.after,
+            keeps=lambda kind: self._options.state_for(kind) == PRESERVE,
+        )
 
     def _new_class(self, kind: type) -> type:
         return self._preparation.replaced.get(kind) or kind
@@ -190,13 +224,13 @@ class Converting:
 
     def _left(self, process: Process, course: Course) -> Changed:
         """Return what the automatic part gets, where no code of the user's runs (any more)."""
-        if process in self._down:
-            return self._down[process]
         state = course.state_of(process)
+        changed = self._down.get(process) or Changed(state, state)
         if process not in self._kept:
-            return Changed(state, state)
+            return changed
         kept = self._kept[process]  # of the classes of before the upgrade, which may have been replaced, there and back
-        return Changed(state, Migration(current_successors(kept)).migrate(kept).value)
+        again = Migration(current_successors(kept)).migrate(kept).value
+        return Changed(state, course.restored(changed.state, again))
 
     def _current(self, courses: Mapping[Process, Course], done: Mapping[Process, Changed]) -> set[Course]:
         """Return the courses in whose states nothing of the old classes is left."""
@@ -267,7 +301,6 @@ class Converting:
 
     def check(self, resting: Resting) -> None:
         """Ask each behaviour that has a `check_upgrade` whether it can live with its new state. Raises CheckFailed."""
-        started = resting.started()
-        asking = {kind for kind in {type(process.actor) for process in started} if hasattr(kind, "check_upgrade")}
+        asking = [process for process in resting.started() if has_check(process)]
         if asking:
-            self._run(resting, [process for process in started if type(process.actor) in asking], check_upgrade)
+            self._run(resting, asking, check_upgrade)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import final
 
+from otpy.behaviours.events.manager import EventManager, installed_in
 from otpy.behaviours.gen_server import Behaviour, put_aside
 from otpy.behaviours.migrations import reaches
 from otpy.kernel.actors import Actor
@@ -38,8 +39,20 @@ def concerns(modules: Collection[str]) -> Concerned:
 
 
 def processes_of(concerned: Concerned, processes: Iterable[Process]) -> list[Process]:
-    """Return the living ones of *processes* whose class is *concerned*."""
-    return [p for p in processes if concerned(type(p.actor)) and p.exit_reason is None]
+    """Return the living ones of *processes* that are *concerned*: their class, or that of a handler which they have."""
+    return [p for p in processes if is_concerned(p, concerned) and p.exit_reason is None]
+
+
+def is_concerned(process: Process, concerned: Concerned) -> bool:
+    """Whether the class of *process*, or that of a handler which it has, is *concerned*."""
+    kind = type(process.actor)
+    return concerned(kind) or (issubclass(kind, EventManager) and any(map(concerned, kinds_of(process))))
+
+
+def kinds_of(process: Process) -> tuple[type, ...]:
+    """Return the class of *process* and those of the handlers that it has; none if it has just ended."""
+    kind = kind_of(process)
+    return () if kind is None else tuple({kind: None} | dict.fromkeys(each.kind for each in installed_in(process)))
 
 
 def kind_of(process: Process) -> type | None:

@@ -24,6 +24,7 @@ from otpy.safety.effects import KINDS, watched
 from otpy.upgrade.attempts import Attempt
 from otpy.upgrade.children import proposal
 from otpy.upgrade.conversion import state_of
+from otpy.upgrade.handlers import has_handlers
 from otpy.upgrade.members import nobody
 from otpy.upgrade.report import Rehearsal, Rehearsed
 from otpy.upgrade.resting import Resting, bring_to_rest
@@ -148,6 +149,8 @@ class _Tries:
         transaction = self._transaction
         if transaction.options.state in ("reset", "preserve"):
             return 0
+        if has_handlers(self._kind):
+            return SAMPLE
         way = self.trial.part(self._kind, self._processes[0].vsn).way
         automatic = way.kind == "automatic" and bool(transaction.preparation.changed_classes)
         return SAMPLE if way.runs_code or automatic else 0

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias, final
 
 from otpy.analysis.pauses import PauseRecord
-from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.gen_server import Behaviour, seen
 from otpy.behaviours.migrations import Copies
 from otpy.code.journal import Journal
 from otpy.errors import IncompatibleUpgrade, PlanRefused, ServerExited, UpgradeFromWithin
@@ -36,8 +36,9 @@ from otpy.upgrade.conversion import Conversion, state_of
 from otpy.upgrade.converting import Converting
 from otpy.upgrade.coordinator import can_wait, in_any_case
 from otpy.upgrade.forecast import plan_for
+from otpy.upgrade.handlers import with_managers
 from otpy.upgrade.levels import levels_of_members
-from otpy.upgrade.members import Concerned, Holders, concerns, kind_of, nobody, processes_of
+from otpy.upgrade.members import Concerned, Holders, concerns, kinds_of, nobody, processes_of
 from otpy.upgrade.options import Options
 from otpy.upgrade.preparation import Preparation
 from otpy.upgrade.rehearsal import rehearse
@@ -167,8 +168,7 @@ class Transaction:
         members = processes_of(self.concerned, self.runtime.processes())
         self._refuse_myself(members)
         self._refuse_other_runtimes()
-        for one_of_its_class in {type(process.actor): process for process in members}.values():
-            self._check_class(one_of_its_class)
+        self._check_classes(members)
         if members and self.options.rehearse:
             self.rehearsal, proposals = rehearse(self, members)
             self._leaving = [p for supervisor, plan in proposals.items() for p in children.leaving(supervisor, plan)]
@@ -188,19 +188,18 @@ class Transaction:
         if not self.preparation.touched:
             return
         self._resting = bring_to_rest(
-            self.runtime, self._find(), self.concerned, options=self.options, steps=self.steps
+            self.runtime, self._find(), with_managers(self.concerned), options=self.options, steps=self.steps
         )
-        for one_of_its_class in {type(process.actor): process for process in self._resting.processes}.values():
-            self._check_class(one_of_its_class)
+        self._check_classes(self._resting.processes)
 
-    def _check_class(self, process: Process) -> None:
-        """Refuse what *process* cannot become. Raises IncompatibleUpgrade."""
-        kind = kind_of(process)
-        if kind is not None and kind not in self._places:
-            assert self.preparation.prepared is not None
-            new = self.preparation.prepared.ghosts.get(kind, self.preparation.replaced.get(kind, kind))
-            classes.check(process, kind, new)
-            self._places[kind] = kind.runs_on  # type: ignore[attr-defined]
+    def _check_classes(self, processes: Iterable[Process]) -> None:
+        """Refuse what *processes* cannot become. Raises IncompatibleUpgrade."""
+        assert self.preparation.prepared is not None
+        for kind, one_of_them in {kind: process for process in processes for kind in kinds_of(process)}.items():
+            if kind not in self._places:
+                new = self.preparation.prepared.ghosts.get(kind, self.preparation.replaced.get(kind, kind))
+                classes.check(one_of_them, kind, new)
+                self._places[kind] = kind.runs_on  # type: ignore[attr-defined]
 
     def _find(self) -> Callable[[], Levels]:
         """Return what gives the members in levels, callers first, as far as texts and what waits now tell who calls.
@@ -209,7 +208,8 @@ class Transaction:
         """
         holders = Holders(self.preparation.changed_classes)
         holding = holders.among(self.runtime.processes())
-        levels = levels_of_members(processes_of(self.concerned, self.runtime.processes()), self.runtime.processes())
+        rests = with_managers(self.concerned)
+        levels = levels_of_members(processes_of(rests, self.runtime.processes()), self.runtime.processes())
 
         def find() -> Levels:
             found: list[list[Process]] = [[] for _ in range(max(levels.values(), default=0) + 1)]
@@ -226,7 +226,8 @@ class Transaction:
 
     def _members(self, holding: list[Process]) -> list[Process]:
         gone_ahead = set(self._ahead.processes)
-        concerned = [p for p in processes_of(self.concerned, self.runtime.processes()) if p not in gone_ahead]
+        rests = with_managers(self.concerned)
+        concerned = [p for p in processes_of(rests, self.runtime.processes()) if p not in gone_ahead]
         members = list(dict.fromkeys([*concerned, *holding, *self._leaving]))
         self._refuse_myself(members)
         return members
@@ -262,7 +263,12 @@ class Transaction:
                 self._note_children(conversion.process, conversion.state)
             elif len(own) < STATES_NOTED:
                 own.append(conversion)
-        self.warnings += self._note_states([(c.process, self.converting.state_before(c.process), c.state) for c in own])
+        self.warnings += self._note_states(
+            [
+                (c.process, seen(c.process, self.converting.state_before(c.process)), seen(c.process, c.state))
+                for c in own
+            ]
+        )
         commit(self._conversions, self._journal)
         migration = self.converting.migrations.here()
         members, replaced = self._resting.members(), self.preparation.replaced

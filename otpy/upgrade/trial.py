@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, final
 
 from otpy.behaviours.children_ordered import OrderedChildren
+from otpy.behaviours.events.installed import Installed
 from otpy.behaviours.migrations import Copies, difference, shape_of, shapes_of
+from otpy.behaviours.vsn import PRESERVE
 from otpy.code.prepared import Prepared
 from otpy.kernel.process import Process
 from otpy.upgrade.conversion import Conversion, Course, Migrations, finished
+from otpy.upgrade.handlers import HandlersCourse, HandlersPart, exchanged, has_handlers
 from otpy.upgrade.mirror import Mirror
 from otpy.upgrade.users_part import Changed, UsersPart
 from otpy.upgrade.versions import PerVersion, Versions
@@ -84,14 +88,37 @@ class Trial:
 
         Where no code of the user runs, instances become what the mirror has only if they have to become something else.
         """
-        part, new_class = self.part(kind, process.vsn), self.new_class(kind)
-        done = _settled(part.change(process, state))
+        if has_handlers(kind):
+            handlers = HandlersPart(lambda _, each: self._handler(process, each))
+            done = _settled(handlers.change(process, state))
+            return finished(process, self._course_of_handlers(kind, handlers), self._migrations, done)
+        new_class, done = self._changed(process, kind, process.vsn, state, process.argument)
+        part = self.part(kind, process.vsn)
+        return finished(
+            process, Course(kind, new_class, vsn=None, part=part, migrations=self._migrations), self._migrations, done
+        )
+
+    def _changed(self, process: Process, kind: type, vsn: Any, state: Any, argument: Any) -> tuple[Any, Changed]:
+        """Return what the user's part makes of *state*, and of which class whose it is is then."""
+        part, new_class = self.part(kind, vsn), self.new_class(kind)
+        done = _settled(part.change(process, state, argument))
         if not part.way.runs_code:
             new_class = self._ghosts.get(kind, kind)
         elif part.converter is not new_class:  # going down: the state is of the classes of the present
             done.state = self._copied(Copies(self._present.originals()).copy(done.state).value)
-        return finished(
-            process, Course(kind, new_class, vsn=None, part=part, migrations=self._migrations), self._migrations, done
+        return new_class, done
+
+    def _handler(self, process: Process, installed: Installed) -> Changed | Coroutine[Any, Any, Changed]:
+        kind, done = self._changed(process, installed.kind, installed.vsn, installed.state, installed.arg)
+        return exchanged(installed, kind, done)
+
+    def _course_of_handlers(self, kind: type, part: HandlersPart) -> HandlersCourse:
+        return HandlersCourse(
+            kind,
+            part=part,
+            migrations=self._migrations,
+            after=lambda _kind, vsn: vsn,
+            keeps=lambda kind: self._options.state_for(kind) == PRESERVE,
         )
 
     def _copied(self, value: Any) -> Any:

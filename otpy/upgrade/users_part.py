@@ -17,7 +17,7 @@ import msgspec
 from otpy.behaviours.gen_server import Behaviour, attach
 from otpy.behaviours.migrations import Copies
 from otpy.behaviours.migrations.steps import Step
-from otpy.behaviours.results import Ok, Then
+from otpy.behaviours.results import UNSET, Ok, Then
 from otpy.errors import BadReturn, MigrationFailed
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import ExitProcess
@@ -57,16 +57,17 @@ class UsersPart:
         self._may_wait = getattr(converter, "runs_on", "") == "asyncio"
         self._shows_copy = way.kind != "reset" and not getattr(converter, "supervises", False)
 
-    def change(self, process: Process, state: Any) -> Changed | Coroutine[Any, Any, Changed]:
+    def change(self, process: Process, state: Any, argument: Any = UNSET) -> Changed | Coroutine[Any, Any, Changed]:
         """Return what becomes of *state*, or a coroutine of it. Runs in *process*.
 
+        *argument*: what `init` is given, if it is not what *process* was started with.
         Raises: MigrationFailed, whatever the user's code raised; but as it is what ends *process*, if it was told to.
         """
         if self._run is None:
             return Changed(state, state)
         try:
             shown = self._copy(state).value if self._shows_copy else state
-            result = self._run(self, process, shown)
+            result = self._run(self, process, process.argument if argument is UNSET else argument, shown)
         except (Exception, ExitProcess, SystemExit) as error:
             if process.fenced and not isinstance(error, Exception):
                 raise
@@ -100,23 +101,23 @@ class UsersPart:
                 return Changed(before, result)
 
 
-def _by_code_change(part: UsersPart, process: Process, state: Any) -> Any:
+def _by_code_change(part: UsersPart, process: Process, _argument: Any, state: Any) -> Any:
     return attach(part.converter, process)._code_change(part.old_vsn, state, part.extra)  # noqa: SLF001 - its own hook
 
 
-def _by_function(part: UsersPart, _process: Process, state: Any) -> Any:
+def _by_function(part: UsersPart, _process: Process, _argument: Any, state: Any) -> Any:
     assert part.way.function is not None
     return part.way.function(part.old_vsn, state)
 
 
-def _by_init(part: UsersPart, process: Process, _state: Any) -> Any:
+def _by_init(part: UsersPart, process: Process, argument: Any, _state: Any) -> Any:
     if not issubclass(part.converter, Behaviour):
         msg = f"{part.converter.__qualname__} is no GenServer: there is no init that would make its state anew"
         raise MigrationFailed(msg)
-    return attach(part.converter, process)._init(process.argument)  # noqa: SLF001 - the hook of its own behaviour
+    return attach(part.converter, process)._init(argument)  # noqa: SLF001 - the hook of its own behaviour
 
 
-def _by_steps(part: UsersPart, _process: Process, state: Any) -> Any:
+def _by_steps(part: UsersPart, _process: Process, _argument: Any, state: Any) -> Any:
     if part.converter.runs_on == "asyncio":
         return _step_after_step(part.way.steps, state, part.extra)
     for step in part.way.steps:
@@ -139,7 +140,7 @@ def _step(step: Step, state: Any, extra: Any) -> Any:
         raise
 
 
-_RUNS: Final[Mapping[str, Callable[[UsersPart, Process, Any], Any]]] = {
+_RUNS: Final[Mapping[str, Callable[[UsersPart, Process, Any, Any], Any]]] = {
     "callable": _by_function,
     "code_change": _by_code_change,
     "reset": _by_init,

@@ -17,11 +17,13 @@ from weakref import WeakSet
 
 import msgspec
 
+from otpy.behaviours.events.handler import Handler, parts_of
 from otpy.errors import ReceiveTimeout
 from otpy.kernel import events
 from otpy.kernel.primitives import receive
 from otpy.kernel.process import RUNNING, Process
 from otpy.kernel.runtime import Runtime
+from otpy.upgrade.members import is_concerned, processes_of
 from otpy.upgrade.options import WatchPolicy
 
 Concerned = Callable[[type], bool]
@@ -99,6 +101,7 @@ class Watch:
         """Begin to count."""
         self._hooks = [
             events.attach("process.crash", self._crashed),
+            events.attach("handler.crash", self._handler_crashed),
             events.attach("process.exit", self._ended),
             events.attach("supervisor.restart", self._restarted),
         ]
@@ -129,7 +132,7 @@ class Watch:
         )
 
     def _watched(self) -> list[Process]:
-        return [process for process in self.runtime.processes() if self._concerned(type(process.actor))]
+        return processes_of(self._concerned, self.runtime.processes())
 
     def _slowest(self, watched: list[Process]) -> float:
         """Return for how long the message under way has been handled, by who has been at it for longest.
@@ -150,11 +153,15 @@ class Watch:
         return longest
 
     def _crashed(self, *, pid: Process, **_facts: Any) -> None:
-        if pid.runtime is self.runtime and self._concerned(type(pid.actor)):
+        if pid.runtime is self.runtime and is_concerned(pid, self._concerned):
+            self._crashes += 1
+
+    def _handler_crashed(self, *, pid: Process, handler: Handler, **_facts: Any) -> None:
+        if pid.runtime is self.runtime and self._concerned(parts_of(handler)[0]):
             self._crashes += 1
 
     def _ended(self, *, pid: Process, **_facts: Any) -> None:
-        if pid.runtime is self.runtime and self._concerned(type(pid.actor)):
+        if pid.runtime is self.runtime and is_concerned(pid, self._concerned):
             self._gone.add(pid)  # what it ran is forgotten when its supervisor hears of its end
 
     def _restarted(self, *, child: Process, **_facts: Any) -> None:

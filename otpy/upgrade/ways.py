@@ -7,6 +7,7 @@
 | callable | `state=function` | `function(old_vsn, copy)` |
 | steps | steps lead from the old version to the new | they, one after the other |
 | code_change | the class has one | it |
+| handlers | it is an event manager | that of each of its handlers, see handlers.py |
 | automatic | else, or if the version is the same: no step runs twice | none |
 """
 
@@ -22,7 +23,7 @@ from otpy.behaviours.migrations.steps import Namespaces, Step, no_way, shortest,
 from otpy.behaviours.vsn import PRESERVE, RESET
 from otpy.upgrade.options import StateMode
 
-WayKind: TypeAlias = Literal["preserve", "reset", "callable", "steps", "code_change", "automatic"]
+WayKind: TypeAlias = Literal["preserve", "reset", "callable", "steps", "code_change", "handlers", "automatic"]
 
 UNCHANGED: Final[Any] = object()
 """The version of a state that is from no other version than it shall be."""
@@ -38,7 +39,7 @@ class Way(msgspec.Struct, frozen=True):
     @property
     def runs_code(self) -> bool:
         """Whether a user's code runs, which it has to do inside the process."""
-        return self.kind in {"reset", "callable", "steps", "code_change"}
+        return self.kind in {"reset", "callable", "steps", "code_change", "handlers"}
 
     def __str__(self) -> str:
         """Return it in words, for plans."""

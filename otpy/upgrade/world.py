@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -14,19 +14,20 @@ from otpy.behaviours.children_state import Children, children_of
 from otpy.behaviours.gen_server import Behaviour
 from otpy.kernel.actors import Actor
 from otpy.kernel.process import Process
+from otpy.upgrade.members import Concerned, kinds_of, processes_of
 
 _NOT_OF_A_PROGRAM: Final = sys.stdlib_module_names | {"otpy", "pykka"}
 
 
-def world_of(processes: Iterable[Process], *, concerned: Callable[[type], object] | None = None) -> World:
+def world_of(processes: Iterable[Process], *, concerned: Concerned | None = None) -> World:
     """Return a snapshot of *processes*, those that run.
 
     *concerned*: only processes of classes for which it is true, with their supervisors and those whom they wait for;
     None: all. What is counted is all of them.
     """
     living = [process for process in processes if process.exit_reason is None]
-    chosen = living if concerned is None else _with_neighbours(p for p in living if concerned(type(p.actor)))
-    known: dict[type, BehaviourFacts] = {}
+    chosen = living if concerned is None else _with_neighbours(processes_of(concerned, living))
+    known: dict[tuple[type, ...], BehaviourFacts] = {}
     facts = tuple(_facts_of(process, known) for process in chosen if process.exit_reason is None)
     return World(facts, len(living))
 
@@ -44,11 +45,11 @@ def _with_neighbours(processes: Iterable[Process]) -> list[Process]:
     return list(found)
 
 
-def _facts_of(process: Process, known: dict[type, BehaviourFacts]) -> ProcessFacts:
-    kind = type(process.actor)
-    behaviour = known.get(kind)
+def _facts_of(process: Process, known: dict[tuple[type, ...], BehaviourFacts]) -> ProcessFacts:
+    kinds = kinds_of(process) or (type(None),)
+    behaviour = known.get(kinds)
     if behaviour is None:
-        behaviour = known[kind] = behaviour_facts(kind)
+        behaviour = known[kinds] = behaviour_facts(*kinds)
     child = _child_id(process)
     waits_on = process.wait_on
     return ProcessFacts(
@@ -76,9 +77,10 @@ def _child_id(process: Process) -> str | None:
     return ident if isinstance(ident, str) else repr(ident)
 
 
-def behaviour_facts(kind: type) -> BehaviourFacts:
-    """Return what is to be known of a class that processes run."""
-    bases = [base for base in kind.__mro__ if base.__module__.partition(".")[0] not in _NOT_OF_A_PROGRAM]
+def behaviour_facts(kind: type, *handlers: type) -> BehaviourFacts:
+    """Return what is to be known of a class that processes run; an event manager runs those of its *handlers*, too."""
+    classes = [base for each in (kind, *handlers) for base in each.__mro__]
+    bases = dict.fromkeys(base for base in classes if base.__module__.partition(".")[0] not in _NOT_OF_A_PROGRAM)
     return BehaviourFacts(
         module=kind.__module__,
         qualname=kind.__qualname__,
