@@ -107,6 +107,10 @@ format: $(VENV)/dev.stamp ## format the source, and mend what ruff can mend
 api: $(VENV)/base.stamp ## write docs/api.md anew, from the docstrings of what is public
 	@$(BIN)/python -m tools.api_page
 
+.PHONY: catalogue
+catalogue: $(VENV)/base.stamp ## write docs/catalogue.md anew, from the cases of OTP and the comments above the tests
+	@$(BIN)/python -m tools.catalogue
+
 .PHONY: lock
 lock: ## write the locks in requirements/ anew, with the newest versions that pyproject.toml allows
 	@MAKE="$(MAKE)" PYTHON="$(PYTHON)" sh tools/lock.sh
