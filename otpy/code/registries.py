@@ -2,11 +2,13 @@
 
 Code that registers itself reaches out of its scratch namespace. What it has put there, as far as it was made there, is
 taken out again when the version is given up. Containers that are values of module or class attributes are looked at,
-of the modules that are prepared and of those that they import.
+of the modules that are prepared and of those that they import; and those of objects there, as of a web application,
+which has a router, which has a list of routes.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any, Final, TypeAlias, final
@@ -15,6 +17,10 @@ from otpy.code.journal import MISSING, Journal
 from otpy.code.scratch import Scratch
 
 MAX_ITEMS: Final = 100_000
+MAX_OBJECTS: Final = 1_000
+"""So many objects of one module are looked into, and"""
+MAX_DEPTH: Final = 2
+"""so far from its namespace: an application, and its router."""
 
 Container: TypeAlias = "dict[Any, Any] | list[Any] | set[Any]"
 
@@ -51,12 +57,12 @@ class Made:
         self.values = {id(s.namespace.get(name)) for s in scratches for name in s.changed if name in s.namespace}
 
     def holds(self, value: Any, depth: int = 2) -> bool:
-        """Whether *value* was made there, or is a tuple or the like with such a thing in it."""
+        """Whether *value* was made there, or is a tuple or the like, or an object, with such a thing in it."""
         if type(value) is FunctionType:
             return id(value.__globals__) in self.namespaces
         if type(value) in (tuple, list, set, frozenset) and depth:
             return any(self.holds(part, depth - 1) for part in value)
-        return id(value) in self.values
+        return id(value) in self.values or (depth > 0 and any(self.holds(p, 0) for p in attributes_of(value).values()))
 
 
 def taking_out_of_dict(container: dict[Any, Any], key: Any, value: Any, before: dict[Any, Any]) -> Callable[[], None]:
@@ -89,9 +95,36 @@ def taking_out(container: list[Any] | set[Any], value: Any) -> Callable[[], None
 
 
 def containers_in(module: ModuleType) -> Iterator[Container]:
-    """The containers that are values in the namespace of *module*, or in that of one of its classes."""
+    """The containers that are values in the namespace of *module*, in that of one of its classes, or in its objects."""
+    seen: set[int] = set()
     for name, value in list(vars(module).items()):
         if type(value) in (dict, list, set) and name != "__builtins__":
             yield value
         elif isinstance(value, type) and value.__module__ == module.__name__:
             yield from (v for v in list(vars(value).values()) if type(v) in (dict, list, set))
+        else:
+            yield from _containers_of(value, MAX_DEPTH, seen)
+
+
+def _containers_of(value: object, depth: int, seen: set[int]) -> Iterator[Container]:
+    attributes = attributes_of(value)
+    if not attributes or id(value) in seen or len(seen) >= MAX_OBJECTS:
+        return
+    seen.add(id(value))
+    for part in list(attributes.values()):
+        if type(part) in (dict, list, set):
+            yield part
+        elif depth > 1:
+            yield from _containers_of(part, depth - 1, seen)
+
+
+def attributes_of(value: object) -> dict[str, Any]:
+    """The attributes of an instance of a class that the standard library does not have; no code of it is run."""
+    kind = type(value)
+    if issubclass(kind, type | ModuleType) or kind.__module__.partition(".")[0] in sys.stdlib_module_names:
+        return {}
+    try:
+        attributes = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return attributes if type(attributes) is dict else {}

@@ -678,6 +678,42 @@ def test_what_was_registered_goes_when_the_version_is_given_up(name: str) -> Non
     assert (module.handlers, module.order) == ({"f": f}, [f])
 
 
+ROUTED = """
+class Router:
+    def __init__(self): self.routes, self.by_name = [], {}
+
+class App:
+    def __init__(self): self.router = Router()
+    def route(self, f):
+        self.router.routes.append(Route(f))
+        self.router.by_name[f.__name__] = f
+        return f
+
+class Route:
+    def __init__(self, endpoint): self.endpoint = endpoint
+
+app = App()
+
+@app.route
+def f(): return 1
+"""
+
+
+def test_what_was_registered_inside_an_object_goes_too(name: str) -> None:
+    """As in a web application: its routes stand in a list of its router."""
+    module = load(name, ROUTED)
+    routes, by_name = list(module.app.router.routes), dict(module.app.router.by_name)
+    prepared = prepare(name, f"{ROUTED}\n@app.route\ndef g(): return 2\n")
+    prepared.discard()
+    assert (module.app.router.routes, module.app.router.by_name) == (routes, by_name)
+    with pytest.raises(LoadFailed):
+        prepare(name, f"{ROUTED}\n@app.route\ndef g(): return 2\n1 / 0")
+    assert (module.app.router.routes, module.app.router.by_name) == (routes, by_name)
+    journal = Journal()
+    prepare(name, f"{ROUTED}\n@app.route\ndef g(): return 2\n").install(journal)
+    assert [route.endpoint() for route in module.app.router.routes] == [1, 2]
+
+
 def test_ring_of_new_modules_is_run_as_import_would(name: str) -> None:
     """The one that is named first begins, and where it imports the other, that runs."""
     one, two = f"{name}_one", f"{name}_two"
