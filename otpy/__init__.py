@@ -1,7 +1,7 @@
 """otpy: Erlang/OTP for Python, on pykka. A live upgrade either completes or never happened.
 
 The daily verbs are here; OTP's `mod:fun(Args)` is `otpy.mod.fun(args)` for `otpy.supervisor`,
-`otpy.dynamic_supervisor`, `otpy.sys`, `otpy.code`, `otpy.upgrade` and `otpy.events`.
+`otpy.dynamic_supervisor`, `otpy.sys`, `otpy.code`, `otpy.upgrade`, `otpy.asgi` and `otpy.events`.
 """
 
 from __future__ import annotations
@@ -144,10 +144,9 @@ from otpy.kernel.timers import TimerRef
 from otpy.kernel.via import Via
 
 if TYPE_CHECKING:
-    from otpy import code, safety, upgrade
-    from otpy.behaviours import pg
+    from otpy import asgi, code, safety, upgrade
+    from otpy.behaviours import gen_event, pg
     from otpy.behaviours.agent import Agent
-    from otpy.behaviours import gen_event
     from otpy.behaviours.events.handler import GenEvent
     from otpy.behaviours.events.results import GenEventExit, HandOver, RemoveHandler, SwapHandler
     from otpy.behaviours.gen_statem import GenStatem
@@ -187,6 +186,7 @@ def _processes() -> Any:
 wires.processes[:] = [_processes]
 
 _LATER = {
+    "asgi": ("otpy.asgi", None),
     "code": ("otpy.code", None),
     "safety": ("otpy.safety", None),
     "upgrade": ("otpy.upgrade", None),
@@ -387,6 +387,7 @@ __all__ = [
     "Via",
     "WatchPolicy",
     "acall",
+    "asgi",
     "blocking",
     "call",
     "cancel_timer",

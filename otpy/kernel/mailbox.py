@@ -123,6 +123,11 @@ class Mailbox:
             end = partial(signals.end, self._process, Shutdown("its opener has ended"))
             owner.runtime.scheduler.between_slices(end)
 
+    def shut_down(self) -> None:
+        """End its process with `Shutdown()`, from any thread; `async for` ends quietly."""
+        if (process := self._process) is not None:
+            signals.end(process, Shutdown())
+
     # -- messages
 
     async def receive(self, select: Callable[[Any], bool] | None = None, *, timeout: float | None = None) -> Any:

@@ -288,6 +288,11 @@ class Suspension:
         self._jobs.clear()
         self._running.clear()
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it has begun, and has not ended."""
+        return self.began != FOREVER and self.ended == FOREVER
+
     def holds(self, process: Process) -> bool:
         """Whether *process* is held now."""
         return self.ended == FOREVER and process in self.members
