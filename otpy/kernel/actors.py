@@ -158,7 +158,8 @@ class Actor(pykka.Actor):
     def _start_actor_loop(self) -> None:
         process = self._process
         process.boot = _boot
-        process.starter = current()
+        me = current()
+        process.starter, process.leader = me, me.leader
         newborn.enter(process)
         process.bar = process.gate
         try:

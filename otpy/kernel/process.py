@@ -150,6 +150,7 @@ class Process(Pid):
         "held",
         "idle_after",
         "label",
+        "leader",
         "links",
         "mailbox",
         "monitors",
@@ -200,6 +201,7 @@ class Process(Pid):
         self.belongings: dict[Belonging, None] | None = None  # in the order in which it got them
         self.parent: Process | None = None  # who started it, with a link
         self.starter: Process | None = None  # who started it
+        self.leader: Process | None = None  # the master of the application that it belongs to, as its starter does
         self.label: str | None = None
         self.wait_on: Process | None = None
         self.serving: Any = None  # the request being handled

@@ -68,6 +68,9 @@ class Runtime:
         self.shutdown_timeout = shutdown_timeout
         self.slow_callback_duration = check_slow_seconds(slow_callback_duration)
         self.stopped = False
+        self.stopping = False
+        self.halted: Reason = None  # why it was stopped from inside
+        self._stopping = threading.Lock()
         self.names: dict[str, Process] = {}
         self.tables: dict[str, Table] = {}
         self.registries: dict[str, NameRegistry] = {}  # what Via finds by name
@@ -165,10 +168,29 @@ class Runtime:
 
     # -- the end
 
+    def halt(self, reason: Reason) -> None:
+        """Stop this runtime from inside, by a thread of its own. Who uses it afterwards is told *reason*."""
+        if self.halted is None and not self.stopping:
+            self.halted = reason
+            threading.Thread(target=self._halt, name="otpy-halt").start()
+
+    def _halt(self) -> None:
+        self.adopt_thread()
+        self.stop()
+
     def stop(self) -> None:
-        """Stop every root process in reverse start order, then what is left, then the threads."""
+        """Stop every root process in reverse start order, then what is left, then the threads.
+
+        Who comes second waits until that is done.
+        """
         if self.stopped:
             return
+        with self._stopping:
+            if not self.stopped:
+                self.stopping = True
+                self._stop()
+
+    def _stop(self) -> None:
         if self.reloads is not None:
             self.reloads.stop()
         try:
@@ -265,6 +287,9 @@ def current_runtime() -> Runtime:
         return process.runtime
     with _start_lock:
         while _stack and _stack[-1].stopped:
+            if _stack[-1].halted is not None:
+                msg = f"this runtime was stopped from inside: {_stack[-1].halted}"
+                raise NotRunning(msg)
             _stack.pop()
         if not _stack:
             _stack.append(Runtime())
@@ -418,7 +443,7 @@ def spawn_actor(
     process = made.new_process(actor, _ignore, "thread" if actor.kind in made.scheduler.blocking else runs_on)
     actor.actor_inbox = process
     process.boot = lambda _process: actor.run(args)
-    process.starter = starter
+    process.starter, process.leader = starter, starter.leader
     process.label = label
     if link:
         process.parent = starter

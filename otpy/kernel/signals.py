@@ -302,7 +302,7 @@ def _bury(process: Process, reason: Reason) -> None:
     if process.gate is not None:
         process.gate.buried(process)
     process.label = process.display_name  # for messages about the dead
-    process.names = process.starter = process.parent = None
+    process.names = process.starter = process.leader = process.parent = None
     process.actor, buried = None, (process.actor, process.state, process.argument)  # let go at the end, outside locks
     process.state = process.argument = process.debug = None
     if process.parked is not None:  # its code still stands somewhere: have it unwound
