@@ -33,6 +33,15 @@ from otpy.behaviours.vsn import PRESERVE, RESET
 from otpy.errors import (
     AlreadyRegistered,
     AlreadyStarted,
+    ApplicationAlreadyLoaded,
+    ApplicationAlreadyStarted,
+    ApplicationError,
+    ApplicationNotFound,
+    ApplicationNotLoaded,
+    ApplicationNotStarted,
+    ApplicationRunning,
+    ApplicationStartFailed,
+    BadApplicationSpec,
     BadChildSpec,
     BadPlan,
     BadReason,
@@ -145,8 +154,9 @@ from otpy.kernel.via import Via
 
 if TYPE_CHECKING:
     from otpy import asgi, code, safety, upgrade
-    from otpy.behaviours import gen_event, pg
+    from otpy.behaviours import application, gen_event, pg
     from otpy.behaviours.agent import Agent
+    from otpy.behaviours.applications.callbacks import Application
     from otpy.behaviours.events.handler import GenEvent
     from otpy.behaviours.events.results import GenEventExit, HandOver, RemoveHandler, SwapHandler
     from otpy.behaviours.gen_statem import GenStatem
@@ -189,6 +199,8 @@ _LATER = {
     "asgi": ("otpy.asgi", None),
     "code": ("otpy.code", None),
     "safety": ("otpy.safety", None),
+    "application": ("otpy.behaviours.application", None),
+    "Application": ("otpy.behaviours.applications.callbacks", "Application"),
     "upgrade": ("otpy.upgrade", None),
     "gen_event": ("otpy.behaviours.gen_event", None),
     "GenEvent": ("otpy.behaviours.events.handler", "GenEvent"),
@@ -252,6 +264,16 @@ __all__ = [
     "Agent",
     "AlreadyRegistered",
     "AlreadyStarted",
+    "Application",
+    "ApplicationAlreadyLoaded",
+    "ApplicationAlreadyStarted",
+    "ApplicationError",
+    "ApplicationNotFound",
+    "ApplicationNotLoaded",
+    "ApplicationNotStarted",
+    "ApplicationRunning",
+    "ApplicationStartFailed",
+    "BadApplicationSpec",
     "BadChildSpec",
     "BadPlan",
     "BadReason",
@@ -387,6 +409,7 @@ __all__ = [
     "Via",
     "WatchPolicy",
     "acall",
+    "application",
     "asgi",
     "blocking",
     "call",

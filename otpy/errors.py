@@ -44,6 +44,13 @@ OtpyError
 │   ├── ChildNotFound, ChildRunning, ChildRestarting, ChildAlreadyPresent
 │   ├── MaxChildren, StartFailed(reason), NotSupported
 │   └── BadChildSpec, BadSupFlags
+├── ApplicationError              the application controller refused a request
+│   ├── ApplicationNotFound       nobody knows an application of that name
+│   ├── ApplicationNotLoaded, ApplicationAlreadyLoaded
+│   ├── ApplicationNotStarted     it, or one that it depends on, is not started
+│   ├── ApplicationAlreadyStarted, ApplicationRunning
+│   ├── ApplicationStartFailed(reason)
+│   └── BadApplicationSpec        ValueError: a spec, or a configuration, makes no sense
 └── UpgradeError                  the upgrade did not happen; nothing has changed
     ├── CompilationFailed         a source does not compile
     ├── LoadFailed                a new module body raised
@@ -499,6 +506,82 @@ class BadSupFlags(SupervisorError):
     def __init__(self, reason: Any, message: str | None = None) -> None:
         super().__init__(message or f"bad supervisor flags: {reason!r}")
         self.reason = reason
+
+
+# -- applications ----------------------------------------------------------------------------------
+
+
+class ApplicationError(OtpyError):
+    """The application controller refused a request; *application* is the name that it was about."""
+
+    def __init__(self, message: str, application: str) -> None:
+        super().__init__(message)
+        self.application = application
+
+
+class ApplicationNotFound(ApplicationError):
+    """There is no spec of an application of that name; *looked* says where one was looked for."""
+
+    def __init__(self, application: str, looked: str) -> None:
+        super().__init__(
+            f"there is no application {application!r}; looked {looked}. Give its class, 'module:Class', or declare it "
+            f"as [tool.otpy.application.{application}] in pyproject.toml",
+            application,
+        )
+        self.looked = looked
+
+
+class ApplicationNotLoaded(ApplicationError):
+    """The application is not loaded."""
+
+    def __init__(self, application: str) -> None:
+        super().__init__(
+            f"application {application!r} is not loaded; otpy.application.load or start does it", application
+        )
+
+
+class ApplicationAlreadyLoaded(ApplicationError):
+    """The application is loaded."""
+
+    def __init__(self, application: str) -> None:
+        super().__init__(f"application {application!r} is loaded already; unload it first to load it anew", application)
+
+
+class ApplicationNotStarted(ApplicationError):
+    """*application* is not started; *dependent* is the one that depends on it, if that was asked for."""
+
+    def __init__(self, application: str, dependent: str | None = None) -> None:
+        needed = f", which {dependent!r} depends on; start it first, or use ensure_all_started" if dependent else ""
+        super().__init__(f"application {application!r} is not started{needed}", application)
+        self.dependent = dependent
+
+
+class ApplicationAlreadyStarted(ApplicationError):
+    """The application is running."""
+
+    def __init__(self, application: str) -> None:
+        super().__init__(
+            f"application {application!r} is already started; ensure_all_started starts what is not", application
+        )
+
+
+class ApplicationRunning(ApplicationError):
+    """The application runs, so it cannot be unloaded."""
+
+    def __init__(self, application: str) -> None:
+        super().__init__(f"application {application!r} is running; stop it before it is unloaded", application)
+
+
+class ApplicationStartFailed(ApplicationError):
+    """The application did not start: *reason* is why its `start`, or a start phase, failed."""
+
+    def __init__(self, application: str, reason: Any) -> None:
+        super().__init__(f"application {application!r} did not start: {reason!r}", application)
+        self.reason = reason
+
+
+class BadApplicationSpec(ApplicationError, ValueError):
+    """A spec of an application, or its configuration, makes no sense; the message says where and what is accepted."""
 
 
 # -- upgrades --------------------------------------------------------------------------------------

@@ -75,6 +75,8 @@ class Behaviour(ProcessActor, Generic[StateT]):
     __vsn__: ClassVar[Any] = None
     kind_of_server: ClassVar[str] = "GenServer"
     """What it is, for a living process cannot become another kind."""
+    in_tree: ClassVar[bool] = True
+    """Whether `otpy.tree()` shows it; what serves the runtime itself is left out."""
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Refuse a class that could not run as it says."""
@@ -182,6 +184,10 @@ class Behaviour(ProcessActor, Generic[StateT]):
     @classmethod
     def _check_state(cls, state: Any) -> None:
         """Raise TypeError for what can be no state of this kind of behaviour, whatever the class declares."""
+
+    def _below(self, state: StateT) -> Iterable[Pid]:
+        """Whom `otpy.tree()` shows below it, if it is no supervisor. For any thread at any time."""
+        return ()
 
     def _shown(self, state: StateT) -> dict[str, Any]:
         """What reports show of the state, by name, before `format_status`."""
@@ -345,7 +351,7 @@ def start(
     actor = behaviour()
     process = runtime.new_process(actor, behaviour._handle_of(), behaviour.runs_on)  # noqa: SLF001 - its own hook
     _set_inbox(actor, process)
-    process.starter = me
+    process.starter, process.leader = me, me.leader
     process.argument = arg
     process.scheduled = True  # its name and its link are known before it is launched: nothing may run it earlier
     acknowledged = Call(me, None, process, me)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from otpy.behaviours.children_state import Row, children_of, has_child
+from otpy.behaviours.gen_server import Behaviour
 from otpy.kernel.pid import Pid
 from otpy.kernel.primitives import Dest, process_info, resolve
 from otpy.kernel.process import Process
@@ -108,15 +109,22 @@ def tree(root: Dest | None = None) -> Tree:
     if root is not None:
         return Tree((_node(resolve(root), None),))
     processes = current_runtime().processes()
-    nodes = {id(process): _node(process, None) for process in processes if not _supervised(process)}
+    roots = (process for process in processes if getattr(process.actor, "in_tree", True))
+    nodes = {id(process): _node(process, None) for process in roots if not _supervised(process)}
     return Tree(tuple(nodes.values()))
 
 
 def _supervised(process: Process) -> bool:
-    parent = process.parent
-    if parent is None or not getattr(parent.actor, "supervises", False):
+    parent = process.parent or process.leader
+    if parent is None or parent.exit_reason is not None:
         return False
-    return has_child(parent, process)
+    return has_child(parent, process) or process in _below(parent)
+
+
+def _below(process: Process) -> tuple[Pid, ...]:
+    """Return whom a process that is no supervisor has below it."""
+    actor, state = process.actor, process.state
+    return tuple(actor._below(state)) if isinstance(actor, Behaviour) and state is not None else ()  # noqa: SLF001 - the hook of its own behaviour
 
 
 def _node(process: Process, ident: Any) -> Node:
@@ -131,7 +139,10 @@ def _node(process: Process, ident: Any) -> Node:
         status=info.status,
         message_queue_len=info.message_queue_len,
         vsn=info.vsn,
-        children=tuple(_child(row) for row in children_of(process)),
+        children=(
+            *(_child(row) for row in children_of(process)),
+            *(_node(resolve(pid), None) for pid in _below(process)),
+        ),
     )
 
 
