@@ -110,11 +110,11 @@ def tree(root: Dest | None = None) -> Tree:
         return Tree((_node(resolve(root), None),))
     processes = current_runtime().processes()
     roots = (process for process in processes if getattr(process.actor, "in_tree", True))
-    nodes = {id(process): _node(process, None) for process in roots if not _supervised(process)}
+    nodes = {id(process): _node(process, None) for process in roots if not is_supervised(process)}
     return Tree(tuple(nodes.values()))
 
 
-def _supervised(process: Process) -> bool:
+def is_supervised(process: Process) -> bool:
     parent = process.parent or process.leader
     if parent is None or parent.exit_reason is not None:
         return False

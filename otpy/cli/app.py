@@ -17,8 +17,19 @@ COMMANDS: Final = {
     """,
     "run": """Run a supervised system as a node that the other commands can reach.
 
-    Ctrl-C and SIGTERM stop it in reverse start order (exit codes 130 and 0), a second of them at once.
+    Ctrl-C and SIGTERM stop it in reverse start order (exit codes 130 and 0), a second of them at once. SIGHUP has the
+    configuration read again. A service manager is told by sd_notify when it is ready, reloads, works and stops.
     """,
+    "ping": """Say whether a node works.
+
+    It answers, its system is up, and its scheduler turns: the exit code is 0; else 1 or 2. For probes.
+    """,
+    "pid": "Print the process id of a node, which is not asked.",
+    "stop": """Stop a node as SIGTERM does, and wait until it has stopped.
+
+    The exit code is 1 if that takes longer than --timeout; the node goes on stopping.
+    """,
+    "versions": "List which versions of applications and modules a node runs, and which it would run after a restart.",
     "tree": "Print the processes of a node as a tree.",
     "plan": """Say what an upgrade would do, without touching anything.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from otpy.cli.exits import BAD_INPUT, BadInput, CommandError, Failed
 from otpy.cli.frames import REQUEST_LIMIT, Answer, Event, Failure, FrameError, Request, Result, read_answer, send_frame
-from otpy.cli.runfolder import check_folder, check_name, default_folder, socket_names, socket_path
+from otpy.cli.runfolder import check_folder, check_name, default_folder, holder, lock_names, socket_names, socket_path
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,9 +33,11 @@ def ask_node(
     verb: str,
     args: dict[str, Any] | None = None,
     on_event: OnEvent = _ignore,
+    *,
+    seconds: float | None = None,
 ) -> Any:
     """Find a node as `find_node` does, and ask it as `ask` does."""
-    return ask(find_node(name, run_dir), verb, args or {}, on_event)
+    return ask(find_node(name, run_dir), verb, args or {}, on_event, seconds=seconds)
 
 
 def find_node(name: str | None, run_dir: Path | None = None) -> Path:
@@ -60,6 +62,25 @@ def find_node(name: str | None, run_dir: Path | None = None) -> Path:
             raise BadInput(f"several nodes run in {folder}; choose one with --node: {', '.join(several)}")
 
 
+def the_node(name: str | None, run_dir: Path | None = None) -> tuple[str, int]:
+    """Return the name and the process of node *name*, or of the only one that there is, whether or not it answers.
+
+    Raises BadInput.
+    """
+    folder = run_dir or default_folder()
+    if not folder.exists():
+        raise BadInput(f"no node runs here: {folder} does not exist; {_START_ONE}")
+    check_folder(folder)
+    names = lock_names(folder) if name is None else [check_name(name)]
+    found = {each: process for each in names if (process := holder(folder, each)) is not None}
+    if not found:
+        which = "no node" if name is None else f"no node {name!r}"
+        raise BadInput(f"{which} runs in {folder}; {_START_ONE}")
+    if len(found) > 1:
+        raise BadInput(f"several nodes run in {folder}; choose one with --node: {', '.join(found)}")
+    return next(iter(found.items()))
+
+
 def running_nodes(folder: Path) -> list[str]:
     """Return the names of the nodes that answer in *folder*."""
     return [name for name in socket_names(folder) if is_alive(folder / f"{name}.sock")]
@@ -76,21 +97,25 @@ def is_alive(path: Path) -> bool:
     return True
 
 
-def ask(path: Path, verb: str, args: dict[str, Any], on_event: OnEvent = _ignore) -> Any:
+def ask(
+    path: Path, verb: str, args: dict[str, Any], on_event: OnEvent = _ignore, *, seconds: float | None = None
+) -> Any:
     """Ask the node at *path* and return its result as plain data.
+
+    *seconds*: for each part of its answer, once it has accepted; None waits for ever.
 
     Raises BadInput or Failed, as the node says, and Failed if the node does not answer.
     """
     with _connected(path) as connection:
         refused = _send(connection, Request(verb, args))
-        seconds: float | None = ACCEPT_SECONDS
+        allowed: float | None = ACCEPT_SECONDS if seconds is None else seconds
         while True:
             try:
-                answer: Answer = read_answer(connection, seconds)
+                answer: Answer = read_answer(connection, allowed)
             except (OSError, FrameError) as error:
                 why = f"the node at {path} gave no answer ({refused or error}); see its log, and `otpy history`"
                 raise Failed(why) from error
-            seconds = None
+            allowed = seconds
             match answer:
                 case Event():
                     on_event(answer)

@@ -1,19 +1,27 @@
 """`otpy run`: one system in one process, with its control socket, until a signal or its own end.
 
-The main thread only waits at a pipe, to which signals write (their handlers do nothing else), and the event hook of
-the root's end; so nothing is ever interrupted half-way. The first SIGTERM or Ctrl-C stops the system in
-reverse start order; with the second, the operating system's default ends the process at once.
+The main thread only waits at a pipe, to which signals write (their handlers do nothing else), the event hooks of the
+system's end, and who asks for the stop through the socket; so nothing is ever interrupted half-way. The first SIGTERM
+or Ctrl-C stops the system in reverse start order; with the second, the operating system's default ends the process at
+once. SIGHUP has the configuration read again. What happens is told to the service manager, if there is one.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import signal
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
+from otpy.behaviours.application import get_application
+from otpy.cli.configuration import Configuration, Reloading
 from otpy.cli.control import ControlServer
 from otpy.cli.exits import INTERRUPTED, OK, Failed
+from otpy.cli.notify import ServiceManager
+from otpy.cli.pulse import Pulse
 from otpy.cli.verbs import handler
 from otpy.errors import OtpyError
 from otpy.kernel import events
@@ -30,28 +38,43 @@ if TYPE_CHECKING:
     from otpy.cli.target import System
     from otpy.kernel.pid import Pid
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-_ROOT_ENDED: Final = 0
-"""What the end of the root writes; no signal has this number."""
+_log = logging.getLogger("otpy.node")
+
+_ENDINGS: Final = (signal.SIGTERM, signal.SIGINT)
+_SYSTEM_ENDED: Final = 0
+"""What the end of the system writes; no signal has this number."""
 
 
-def run_node(system: System, name: str, path: Path, ready: Callable[[Path], None]) -> int:
+def run_node(
+    system: System, name: str, path: Path, ready: Callable[[Path], None], configuration: Configuration | None = None
+) -> int:
     """Run *system* as node *name*, with its socket at *path*, and return the exit code. *ready* is told once all is up.
 
-    Raises Failed if the system does not start, or it ends by a crash or by giving up.
+    Raises BadInput for a bad configuration; Failed if the system does not start, or ends by a crash or by giving up.
     """
-    with _signal_pipe() as (end, tell), runtime(shutdown_timeout=FOREVER):
+    configured, manager = configuration or Configuration(None), ServiceManager()
+    with _signal_pipe() as (end, tell), runtime(shutdown_timeout=FOREVER) as node:
         trap_exit(True)
-        root = Root(_started(system), tell)
-        server = ControlServer(path, handler(name))
+        configured.read_first()
+        root = Root(tell)
+        root.watch(_started(system))
+        configured.warn_of_strangers()
+        server = ControlServer(path, handler(name, partial(_tell, tell, signal.SIGTERM)))
+        pulse, reloading = Pulse(node, manager), Reloading(node, configured, manager)
         server.start()
+        pulse.start()
         try:
             ready(path)
-            ending = _wait(end)
+            manager.ready(f"{system.title} runs")
+            ending = _wait(end, reloading.ask)
         finally:
+            manager.stopping()
+            reloading.end()
             server.stop()
+            pulse.stop()
             root.unwatch()
-        if ending != _ROOT_ENDED:
+        if ending != _SYSTEM_ENDED:
+            _log.info("stopping: %s", signal.Signals(ending).name)
             return INTERRUPTED if ending == signal.SIGINT else OK
         return root.exit_code()
 
@@ -63,30 +86,49 @@ def _started(system: System) -> Pid:
         raise Failed(f"{system.title} did not start: {error}") from error
 
 
-def _wait(end: int) -> int:
-    """Wait for the number of one of our signals, or for the end of the root; other signals with a handler pass by."""
-    while (number := os.read(end, 1)[0]) not in {*_SIGNALS, _ROOT_ENDED}:
-        continue
-    return number
+def _wait(end: int, read_again: Callable[[], None]) -> int:
+    """Wait for one of the signals that end a node, or for the end of the system; return its number.
+
+    *read_again* is called at each SIGHUP. Other signals with a handler pass by.
+    """
+    while True:
+        number = os.read(end, 1)[0]
+        if number == signal.SIGHUP:
+            read_again()
+        elif number in {*_ENDINGS, _SYSTEM_ENDED}:
+            return number
+
+
+def _tell(tell: int, number: int) -> None:
+    """Write *number* to the pipe, unless the main thread has been told so much that it is full."""
+    with contextlib.suppress(OSError):
+        os.write(tell, bytes([number]))
 
 
 @final
 class Root:
-    """The root process of a node: wakes the main thread when it ends, and knows what that means.
+    """The root process of a node: wakes the main thread when the system ends, and knows what that means.
 
-    It hangs on the event hooks, so that what a user sees in the tree is the system and nothing else.
+    It is the system's root supervisor, or the master of its application; then the end of another permanent application
+    is the end of the system, too. It hangs on the event hooks, so that what a user sees in the tree is the system and
+    nothing else.
     """
 
-    def __init__(self, pid: Pid, tell: int) -> None:
-        self._pid = pid
+    def __init__(self, tell: int) -> None:
+        self._pid: Pid | None = None
         self._tell = tell
         self._reason: Any = None
-        self._gave_up = False
+        self._why: str | None = None
         self._detach = (
             events.attach("process.exit", self._process_ended),
             events.attach("supervisor.report", self._supervisor_reported),
+            events.attach("application.exit", self._application_ended),
         )
-        if not is_alive(pid):  # before the hooks were there
+
+    def watch(self, pid: Pid) -> None:
+        """Say that *pid* is the root."""
+        self._pid = pid
+        if not is_alive(pid):  # before it was known
             self._process_ended(pid, NoProc())
 
     def unwatch(self) -> None:
@@ -96,19 +138,25 @@ class Root:
 
     def exit_code(self) -> int:
         """Return OK if the system had done its work: the root ended as normal, or by auto_shutdown."""
-        if isinstance(self._reason, Normal | Shutdown) and not self._gave_up:
+        if isinstance(self._reason, Normal | Shutdown) and self._why is None:
             return OK
-        why = "gave up restarting a child" if self._gave_up else f"ended with {self._reason!r}"
-        raise Failed(f"the root of the system {why}; the log says more")
+        why = self._why or f"the root of the system ended with {self._reason!r}"
+        raise Failed(f"{why}; the log says more")
 
     def _process_ended(self, pid: Pid, reason: Any) -> None:
         if pid is self._pid:
             self._reason = reason
-            os.write(self._tell, bytes([_ROOT_ENDED]))
+            _tell(self._tell, _SYSTEM_ENDED)
 
     def _supervisor_reported(self, report: SupervisorReport) -> None:
-        if report.supervisor is self._pid and report.context == "shutdown":
-            self._gave_up = True
+        supervisor = report.supervisor
+        if report.context == "shutdown" and self._pid in (supervisor, getattr(supervisor, "starter", None)):
+            self._why = "the root of the system gave up restarting a child"
+
+    def _application_ended(self, application: str, reason: Any, ends_node: bool, **_facts: Any) -> None:
+        if ends_node and self._pid is not None and get_application(self._pid) != application:
+            self._why = f"the application {application!r} ended with {reason!r}"
+            _tell(self._tell, _SYSTEM_ENDED)
 
 
 @contextmanager
@@ -116,7 +164,8 @@ def _signal_pipe() -> Generator[tuple[int, int]]:
     """Make a pipe that the first of our signals writes its number to; a second has its default effect."""
     end, tell = os.pipe()
     os.set_blocking(tell, False)
-    before = {number: signal.signal(number, _only_once) for number in _SIGNALS}
+    before = {number: signal.signal(number, _only_once) for number in _ENDINGS}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, _nothing)
     woken = signal.set_wakeup_fd(tell)
     try:
         yield end, tell
@@ -129,5 +178,9 @@ def _signal_pipe() -> Generator[tuple[int, int]]:
 
 
 def _only_once(_number: int, _frame: object) -> None:
-    for number in _SIGNALS:
+    for number in _ENDINGS:
         signal.signal(number, signal.SIG_DFL)
+
+
+def _nothing(_number: int, _frame: object) -> None:
+    """Leave it to the pipe."""

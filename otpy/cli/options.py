@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
@@ -51,6 +52,19 @@ def whole(_type: Any, tokens: Sequence[Token]) -> int:
         raise ValueError(msg) from None
 
 
+def positive(_type: Any, tokens: Sequence[Token]) -> float:
+    """Return the seconds that were given, more than 0. Raises ValueError."""
+    try:
+        found = float(tokens[0].value)
+    except ValueError:
+        found = math.nan
+    if not found > 0:
+        msg = f"{tokens[0].value!r} is no time; give seconds, more than 0."
+        raise ValueError(msg)
+    return found
+
+
+Patience: TypeAlias = Annotated[float, Parameter(help="Seconds to wait.", converter=positive)]
 Seconds: TypeAlias = Annotated[float | None, Parameter(show_default=False)]
 Count: TypeAlias = Annotated[int | None, Parameter(show_default=False, converter=whole)]
 

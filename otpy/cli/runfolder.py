@@ -80,6 +80,11 @@ def socket_names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.sock"))
 
 
+def lock_names(folder: Path) -> list[str]:
+    """Return the names of all nodes that have run in *folder*."""
+    return sorted(path.stem for path in folder.glob("*.lock"))
+
+
 @contextmanager
 def claimed(folder: Path, name: str) -> Generator[Path]:
     """Hold the name of a node: the socket's path is free for use until the block ends, and is removed then.
@@ -97,6 +102,22 @@ def claimed(folder: Path, name: str) -> Generator[Path]:
             path.unlink(missing_ok=True)
     finally:
         os.close(lock)
+
+
+def holder(folder: Path, name: str) -> int | None:
+    """Return the process that holds the name of node *name*, answering or not; None if nobody does."""
+    try:
+        lock = os.open(socket_path(folder, name).with_suffix(".lock"), os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        written = os.read(lock, 32).strip()
+        return int(written) if written.isdigit() else None
+    finally:
+        os.close(lock)
+    return None
 
 
 def _lock(lock: int, name: str) -> None:

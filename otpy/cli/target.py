@@ -3,8 +3,11 @@
 | TARGET | example | what is started |
 | --- | --- | --- |
 | a sandbox, by folder or name | `sandboxes/counter`, `counter` | its root, in the version asked for |
-| a Python file | `app.py`, `app.py:Shop` | the supervisor that it names, or the only one defined in it |
-| a module | `shop.supervisor:Shop` | the supervisor, looked up from the current folder |
+| a Python file | `app.py`, `app.py:Shop` | the application or supervisor that it names, or the only one defined in it |
+| a module | `shop.app:Shop` | the application or supervisor, looked up from the current folder |
+| an application | `shop` | that which the nearest pyproject.toml declares |
+
+An application is started with all that it depends on, all of them permanent: the end of one is the end of the node.
 """
 
 from __future__ import annotations
@@ -14,14 +17,18 @@ import sys
 from collections.abc import Callable
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import msgspec
 
+from otpy.behaviours import application
+from otpy.behaviours.applications.callbacks import is_application
+from otpy.behaviours.applications.finding import find, nearest_file, read_table
 from otpy.behaviours.gen_server import Behaviour
 from otpy.behaviours.supervisor import Supervisor
 from otpy.cli.exits import BadInput
 from otpy.cli.sandboxes import load_version, open_sandbox, read_source
+from otpy.errors import BadApplicationSpec
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -30,7 +37,10 @@ if TYPE_CHECKING:
 
 Start: TypeAlias = Callable[[], "Pid"]
 
-_ACCEPTED: Final = "accepted: module:supervisor, a file.py, or a sandbox folder such as sandboxes/counter"
+_ACCEPTED: Final = (
+    "accepted: module:application, module:supervisor, a file.py, an application that pyproject.toml declares, or a "
+    "sandbox folder such as sandboxes/counter"
+)
 
 
 class System(msgspec.Struct, frozen=True):
@@ -42,6 +52,9 @@ class System(msgspec.Struct, frozen=True):
 
 def name_of(target: str) -> str:
     """Return what the node of *target* is called by default, without importing anything. Raises BadInput."""
+    if _is_declared(target):
+        sys.path.insert(0, str(Path.cwd()))
+        return target
     if _is_sandbox(target):
         return open_sandbox(target).name
     path, _, attribute = target.partition(":")
@@ -62,14 +75,27 @@ def load_target(target: str, version: str | None = None) -> System:
 
     *version* is for sandboxes alone. Raises BadInput.
     """
-    if _is_sandbox(target):
+    if not _is_declared(target) and _is_sandbox(target):
         return _sandbox(target, version)
     if version is not None:
         raise BadInput(f"--version is for sandboxes, and {target!r} is none; {_ACCEPTED}")
+    if _is_declared(target):
+        return _application(target)
     path, _, attribute = target.partition(":")
     if path.endswith(".py"):
         return _file(Path(path), attribute)
     return _module(path, attribute)
+
+
+def _is_declared(target: str) -> bool:
+    """Whether *target* is the name of an application that the nearest pyproject.toml declares."""
+    file = nearest_file(Path.cwd()) if target.isidentifier() else None
+    if file is None:
+        return False
+    try:
+        return read_table(file, target)[0] is not None
+    except BadApplicationSpec as error:
+        raise BadInput(str(error)) from error
 
 
 def _is_sandbox(target: str) -> bool:
@@ -92,11 +118,46 @@ def _file(file: Path, attribute: str) -> System:
         raise BadInput(f"cannot load {file}: a module {name!r} is loaded already; rename the file")
     sys.path.insert(0, str(file.resolve().parent))
     module = _imported(name)
-    return System(str(file), _starter(module, attribute or _only_supervisor(module, file)))
+    return _system(str(file), module, attribute or _only_root(module, file))
 
 
 def _module(name: str, attribute: str) -> System:
-    return System(f"{name}:{attribute}", _starter(_imported(name), attribute))
+    return _system(f"{name}:{attribute}", _imported(name), attribute)
+
+
+def _system(title: str, module: ModuleType, attribute: str) -> System:
+    """Return the system whose root is an application, a behaviour, or what a function starts."""
+    value: object = getattr(module, attribute, None)
+    if is_application(value):
+        return _application(value, title)
+    if isinstance(value, type):
+        if issubclass(value, Behaviour):
+            return System(title, cast("Start", value.start))
+    elif callable(value):
+        return System(title, cast("Start", value))
+    raise BadInput(
+        f"{module.__name__}:{attribute} is nothing that can be run: give the class of an application or a supervisor, "
+        "or a function that returns a pid"
+    )
+
+
+def _application(app: Any, title: str = "") -> System:
+    """Return the system of an application with those that it depends on. Raises BadInput for a bad spec."""
+    try:
+        spec = find(app).spec
+    except (BadApplicationSpec, ImportError) as error:
+        raise BadInput(str(error)) from error
+    if spec.mod is None:
+        raise BadInput(f"application {spec.name!r} is a library: without `mod` there is nothing to start")
+
+    def start() -> Pid:
+        application.ensure_all_started(app, "permanent")
+        master = application.known().running[spec.name]
+        assert master is not None  # it has callbacks
+        return master
+
+    about = f"application {spec.name} {spec.vsn}".rstrip()
+    return System(f"{about} ({title})" if title else about, start)
 
 
 def _imported(name: str) -> ModuleType:
@@ -112,27 +173,17 @@ def _imported(name: str) -> ModuleType:
         raise BadInput(f"cannot import {name}: {type(error).__name__}: {error}") from error
 
 
-def _only_supervisor(module: ModuleType, file: Path) -> str:
-    found = [
-        name
-        for name, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, Supervisor) and value.__module__ == module.__name__
-    ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise BadInput(f"{file} defines several supervisors ({', '.join(found)}); name what to start: {file}:NAME")
-    raise BadInput(f"{file} defines no supervisor; name a function that returns a pid, if there is one: {file}:NAME")
-
-
-def _starter(module: ModuleType, attribute: str) -> Start:
-    """Return the start of a behaviour's class, or a function that returns a pid."""
-    value: object = getattr(module, attribute, None)
-    if isinstance(value, type):
-        if issubclass(value, Behaviour):
-            return cast("Start", value.start)
-    elif callable(value):
-        return cast("Start", value)
+def _only_root(module: ModuleType, file: Path) -> str:
+    """Return the name of the only application that *file* defines, else of the only supervisor."""
+    own = {name: value for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__}
+    applications = [name for name, value in own.items() if is_application(value)]
+    supervisors = [name for name, value in own.items() if isinstance(value, type) and issubclass(value, Supervisor)]
+    for kind, found in (("applications", applications), ("supervisors", supervisors)):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise BadInput(f"{file} defines several {kind} ({', '.join(found)}); name what to start: {file}:NAME")
     raise BadInput(
-        f"{module.__name__}:{attribute} is no supervisor: give a Supervisor class, or a function that returns a pid"
+        f"{file} defines neither an application nor a supervisor; name a function that returns a pid, if there is one: "
+        f"{file}:NAME"
     )

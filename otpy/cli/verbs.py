@@ -17,6 +17,7 @@ from otpy.behaviours.tree import tree as take_tree
 from otpy.cli.changing import PlanArgs, RollbackArgs, UpgradeArgs, bad_values, plan, rollback, upgrade_modules
 from otpy.cli.checking import CheckArgs, check
 from otpy.cli.exits import BadInput
+from otpy.cli.lifecycle import PingArgs, StopArgs, VersionsArgs, ping, versions
 from otpy.cli.plain import fields, plain
 from otpy.cli.watching import WatchArgs, watch
 from otpy.upgrade.recovery import advice_for
@@ -96,16 +97,28 @@ VERBS: Final[dict[str, Verb]] = {
     "timeline": (TimelineArgs, timeline),
     "insights": (InsightsArgs, insights),
     "make-permanent": (PermanentArgs, make_permanent),
+    "ping": (PingArgs, ping),
+    "versions": (VersionsArgs, versions),
 }
 
 
-def handler(node: str) -> Handler:
-    """Return what carries out the requests to *node*."""
+def _nothing() -> None:
+    """Stop nothing: there is no node around it."""
+
+
+def handler(node: str, stop: Callable[[], None] = _nothing) -> Handler:
+    """Return what carries out the requests to *node*. *stop* has its main thread stop it."""
+
+    def stop_node(_node: str, _args: StopArgs, emit: Emit) -> None:
+        emit("stopping", process=os.getpid())
+        stop()
+
+    verbs: dict[str, Verb] = {**VERBS, "stop": (StopArgs, stop_node)}
 
     def handle(request: Request, emit: Emit) -> object:
-        found = VERBS.get(request.verb)
+        found = verbs.get(request.verb)
         if found is None:
-            raise BadInput(f"this node does not know {request.verb!r}; it knows {', '.join(VERBS)}")
+            raise BadInput(f"this node does not know {request.verb!r}; it knows {', '.join(verbs)}")
         wanted, verb = found
         try:
             args = msgspec.convert(request.args, wanted)

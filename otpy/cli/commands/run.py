@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from otpy.cli.configuration import Configuration
 from otpy.cli.node import run_node
 from otpy.cli.nodestore import opened, place_of
 from otpy.cli.options import AS_TEXT, Output, RunDir
@@ -19,7 +20,17 @@ from otpy.upgrade.boot import recovered
 from otpy.upgrade.program import note_sources
 
 Target = Annotated[
-    str, Parameter(help="A sandbox folder (sandboxes/counter), a file (app.py or app.py:Root), or module:supervisor.")
+    str,
+    Parameter(
+        help="module:Application or module:Supervisor, a file (app.py or app.py:Root), an application that "
+        "pyproject.toml declares, or a sandbox folder (sandboxes/counter)."
+    ),
+]
+Config = Annotated[
+    Path | None,
+    Parameter(
+        help="TOML file with a table of the environment of each application; read again at SIGHUP.", show_default=False
+    ),
 ]
 Version = Annotated[str | None, Parameter(help="Version of the sandbox. [default: its first]", show_default=False)]
 Name = Annotated[
@@ -41,6 +52,7 @@ def run(
     *,
     version: Version = None,
     name: Name = None,
+    config: Config = None,
     store: Store = None,
     run_dir: RunDir = None,
     output: Output = AS_TEXT,
@@ -65,4 +77,4 @@ def run(
 
         if recorder is not None:
             recovered(recorder)
-        return run_node(system, node, path, ready)
+        return run_node(system, node, path, ready, Configuration(config))
