@@ -31,6 +31,16 @@ COMMANDS: Final = {
     """,
     "versions": "List which versions of applications and modules a node runs, and which it would run after a restart.",
     "tree": "Print the processes of a node as a tree.",
+    "rpc": """Run Python in a node, or call one of its functions, and print the value.
+
+    It runs in a process of its own, which is ended with this command; `await` may stand at the top, and everything of
+    otpy is at hand. What the code prints is printed here. An exception gives its traceback, and exit code 1.
+    """,
+    "attach": """Open a shell in a node: Python, with everything of otpy at hand.
+
+    Ctrl-C interrupts what runs, Ctrl-D leaves; the node goes on. Whoever may do this has all power over the node: its
+    user, and nobody else.
+    """,
     "plan": """Say what an upgrade would do, without touching anything.
 
     What changes in which definition, who pauses and for how long, which states are converted by whom, which children

@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from otpy.cli.exits import BAD_INPUT, BadInput, CommandError, Failed
-from otpy.cli.frames import REQUEST_LIMIT, Answer, Event, Failure, FrameError, Request, Result, read_answer, send_frame
+from otpy.cli.frames import REQUEST_LIMIT, Event, Failure, FrameError, Request, Result, Said, read_answer, send_frame
 from otpy.cli.runfolder import check_folder, check_name, default_folder, holder, lock_names, socket_names, socket_path
+from otpy.cli.version import version
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -106,23 +107,75 @@ def ask(
 
     Raises BadInput or Failed, as the node says, and Failed if the node does not answer.
     """
-    with _connected(path) as connection:
-        refused = _send(connection, Request(verb, args))
-        allowed: float | None = ACCEPT_SECONDS if seconds is None else seconds
+    with conversation(path, verb, args, seconds=seconds) as talk:
         while True:
-            try:
-                answer: Answer = read_answer(connection, allowed)
-            except (OSError, FrameError) as error:
-                why = f"the node at {path} gave no answer ({refused or error}); see its log, and `otpy history`"
-                raise Failed(why) from error
-            allowed = seconds
-            match answer:
-                case Event():
-                    on_event(answer)
+            match talk.next():
+                case Event() as event:
+                    on_event(event)
                 case Result(value):
                     return value
-                case Failure():
-                    raise _error(answer)
+
+
+@contextmanager
+def conversation(
+    path: Path, verb: str, args: dict[str, Any], *, seconds: float | None = None
+) -> Generator[Conversation]:
+    """Ask the node at *path* for something in the course of which more is said. The end of the block is its end.
+
+    *seconds*: see `ask`.
+    """
+    with _connected(path) as connection:
+        talk = Conversation(path, connection, seconds)
+        talk.begin(Request(verb, args, version()))
+        yield talk
+
+
+@final
+class Conversation:
+    """A request that was sent, and what follows."""
+
+    def __init__(self, path: Path, connection: socket.socket, seconds: float | None) -> None:
+        self._path = path
+        self._connection = connection
+        self._refused: OSError | None = None
+        self._allowed: float | None = ACCEPT_SECONDS if seconds is None else seconds
+        self._seconds = seconds
+
+    def begin(self, request: Request) -> None:
+        """Send the request. A node that refuses may close before it has read all, yet its answer is there to be read.
+
+        Raises BadInput.
+        """
+        try:
+            send_frame(self._connection, request, REQUEST_LIMIT)
+        except FrameError as error:
+            raise BadInput(f"the request is too long for a node: {error}") from error
+        except OSError as error:
+            self._refused = error
+
+    def say(self, name: str, **facts: Any) -> None:
+        """Say something more. Raises BadInput if it is too long, Failed if the node is gone."""
+        try:
+            send_frame(self._connection, Said(name, facts), REQUEST_LIMIT)
+        except FrameError as error:
+            raise BadInput(f"too long for a node: {error}") from error
+        except OSError as error:
+            raise self._silent(error) from error
+
+    def next(self) -> Event | Result:
+        """Wait for the next answer. Raises BadInput or Failed, as the node says, and Failed if it says nothing."""
+        try:
+            answer = read_answer(self._connection, self._allowed)
+        except (OSError, FrameError) as error:
+            raise self._silent(error) from error
+        self._allowed = self._seconds
+        if isinstance(answer, Failure):
+            raise _error(answer)
+        return answer
+
+    def _silent(self, error: Exception) -> Failed:
+        why = self._refused or error
+        return Failed(f"the node at {self._path} gave no answer ({why}); see its log, and `otpy history`")
 
 
 @contextmanager
@@ -134,17 +187,6 @@ def _connected(path: Path) -> Generator[socket.socket]:
         except OSError as error:
             raise BadInput(f"cannot reach the node at {path}: {error.strerror or error}; {_START_ONE}") from error
         yield connection
-
-
-def _send(connection: socket.socket, request: Request) -> OSError | None:
-    """Send the request. A node that refuses may close before it has read all, yet its answer is there to be read."""
-    try:
-        send_frame(connection, request, REQUEST_LIMIT)
-    except FrameError as error:
-        raise BadInput(f"the request is too long for a node: {error}") from error
-    except OSError as error:
-        return error
-    return None
 
 
 def _error(failure: Failure) -> CommandError:

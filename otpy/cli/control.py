@@ -1,9 +1,10 @@
 """The node's end of the control socket.
 
 The server has threads of its own, so neither a slow client nor a long upgrade holds up the scheduler. One thread
-accepts; each client gets a thread for its one request. A client is refused if it runs under another user id
-than the node (the kernel says which), if too many are served already, or if its request is malformed or does not
-come in time. A client that leaves, or stops reading, ends only its own connection: what it asked for is finished.
+accepts; each client gets a thread for its one request, or its one conversation. A client is refused if it runs under
+another user id than the node (the kernel says which), if too many are served already, or if its request is malformed or
+does not come in time. A client that leaves, or stops reading, ends only its own connection: what it asked for is finished.
+(What belongs to a conversation ends with it: see shells.py.)
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import selectors
 import socket
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 
 from otpy.cli.exits import BAD_INPUT, FAILED, BadInput
@@ -27,7 +28,9 @@ from otpy.cli.frames import (
     FrameError,
     Request,
     Result,
+    Said,
     read_request,
+    read_said,
     send_frame,
 )
 from otpy.cli.peer import peer_uid
@@ -54,6 +57,26 @@ class Emit(Protocol):
 
     def gone(self) -> bool:
         """Whether the client has left, or the server stops: for verbs that go on until then."""
+        ...
+
+    def encoded(self, name: str, facts: dict[str, Any]) -> None:
+        """Send an event whose *facts* are plain data already, or Structs of it: for thousands of them."""
+        ...
+
+    def heard(self) -> Iterator[Said]:
+        """Yield what the client says, until it has left or the server stops. From here on it is a conversation.
+
+        In a conversation a client may take as long as it likes to read (a pager stands still): who tells it something
+        waits for it. Raises FrameError for what is none.
+        """
+        ...
+
+    def hear_no_more(self) -> None:
+        """End `heard`, which may run in another thread; the client can still be told something."""
+        ...
+
+    def hang_up(self) -> None:
+        """Close the connection; who waits for the client to read does so no more."""
         ...
 
 
@@ -93,7 +116,7 @@ class ControlServer:
         with self._lock:
             clients = dict(self._clients)
         for connection in clients.values():
-            _hang_up(connection)
+            _shut(connection, socket.SHUT_RDWR)
         for thread in clients:
             thread.join(_STOP_SECONDS)
 
@@ -136,11 +159,12 @@ class ControlServer:
                 raise
 
     def _serve(self, connection: socket.socket) -> None:
+        client = Client(connection)
         try:
             with connection:
-                answer = self._answer(connection)
+                answer = self._answer(connection, client)
                 if answer is not None:
-                    _send(connection, answer)
+                    client.send(answer)
         finally:
             self._leave(threading.current_thread())
 
@@ -150,7 +174,7 @@ class ControlServer:
             del self._clients[thread]
         self._places.release()
 
-    def _answer(self, connection: socket.socket) -> Answer | None:
+    def _answer(self, connection: socket.socket, client: Client) -> Answer | None:
         """Read the request, carry it out and return what to answer; None if there is nobody to answer to."""
         try:
             request = read_request(connection, REQUEST_SECONDS)
@@ -162,24 +186,39 @@ class ControlServer:
             _log.info("lost a client: %s", error)
             return None
 
-        emit = Client(connection)
-        emit("accepted")
+        client("accepted")
         try:
-            return Result(plain(self._handler(request, emit)))
+            return Result(plain(self._handler(request, client)))
         except Exception as error:  # noqa: BLE001 - whatever a verb raises is the client's answer
             return _failure(error)
 
 
 @final
 class Client:
-    """The client of one request, as the verb that carries it out sees it."""
+    """The client of one request, as the verb that carries it out sees it: see Emit.
+
+    Several threads may tell it something; a frame is sent as a whole.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._sending = threading.Lock()
+        self._converses = False
+        self._over = False
 
     def __call__(self, name: str, **facts: Any) -> None:
         """Send an event, if the client is still there and reads."""
-        _send(self._connection, Event(name, {key: plain(value) for key, value in facts.items()}))
+        self.encoded(name, {key: plain(value) for key, value in facts.items()})
+
+    def encoded(self, name: str, facts: dict[str, Any]) -> None:
+        """See Emit.encoded."""
+        self.send(Event(name, facts))
+
+    def send(self, answer: Answer) -> None:
+        """Send *answer* if the client is still there and reads."""
+        with self._sending:
+            if not self._over:
+                _send(self._connection, answer, None if self._converses else WRITE_SECONDS)
 
     def gone(self) -> bool:
         """Whether the connection was closed, at either end. What a client sends besides is left alone."""
@@ -189,6 +228,27 @@ class Client:
                 return bool(selector.select(timeout=0)) and not self._connection.recv(1, socket.MSG_PEEK)
             except (OSError, ValueError):
                 return True
+
+    def heard(self) -> Iterator[Said]:
+        """See Emit.heard."""
+        self._converses = True  # before anything is read: a reader and a writer at once need the same timeout, none
+        return self._heard()
+
+    def _heard(self) -> Iterator[Said]:
+        while True:
+            try:
+                yield read_said(self._connection)
+            except (Disconnected, OSError):
+                return
+
+    def hear_no_more(self) -> None:
+        """See Emit.hear_no_more."""
+        _shut(self._connection, socket.SHUT_RD)
+
+    def hang_up(self) -> None:
+        """See Emit.hang_up."""
+        self._over = True
+        _shut(self._connection, socket.SHUT_RDWR)
 
 
 def _failure(error: Exception) -> Failure:
@@ -203,25 +263,25 @@ def _failure(error: Exception) -> Failure:
     )
 
 
-def _send(connection: socket.socket, answer: Answer) -> None:
-    """Send *answer* if the client is still there and reads."""
+def _send(connection: socket.socket, answer: Answer, seconds: float | None) -> None:
+    """Send *answer* if the client is still there, and reads within *seconds*."""
     try:
-        connection.settimeout(WRITE_SECONDS)
+        connection.settimeout(seconds)
         send_frame(connection, answer, ANSWER_LIMIT)
     except FrameError as error:
-        _send(connection, Failure(str(error), FAILED, type(error).__name__))
+        _send(connection, Failure(str(error), FAILED, type(error).__name__), seconds)
     except OSError as error:
         _log.info("a client left, or does not read: %s", error)
-        _hang_up(connection)  # a frame may be half sent; nothing that follows would make sense
+        _shut(connection, socket.SHUT_RDWR)  # a frame may be half sent; nothing that follows would make sense
 
 
 def _refuse(connection: socket.socket, why: str) -> None:
     with connection:
-        _send(connection, Failure(why, BAD_INPUT, "Refused"))
+        _send(connection, Failure(why, BAD_INPUT, "Refused"), WRITE_SECONDS)
 
 
-def _hang_up(connection: socket.socket) -> None:
+def _shut(connection: socket.socket, how: int) -> None:
     try:
-        connection.shutdown(socket.SHUT_RDWR)
+        connection.shutdown(how)
     except OSError:  # it is closed already
         return

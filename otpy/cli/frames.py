@@ -1,7 +1,8 @@
 """The control socket's language: length-prefixed msgpack frames.
 
 A client sends one `Request`; the node answers with any number of `Event`s (what is going on) and then one
-`Result` or `Failure`. A frame is four bytes of length (big-endian) and that many bytes of msgpack. Lengths
+`Result` or `Failure`. Where the request begins a conversation, as `attach` does, the client may say more meanwhile
+(`Said`). A frame is four bytes of length (big-endian) and that many bytes of msgpack. Lengths
 are limited and contents are checked against the types below, so no peer can make the other hold more
 than that, nor hand it a value of another shape.
 """
@@ -28,10 +29,21 @@ _CHUNK: Final = 64 * 1024
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One thing asked of a node. Which verbs there are, and their arguments, is `verbs.py`'s matter."""
+    """One thing asked of a node. Which verbs there are, and their arguments, is `verbs.py`'s matter.
+
+    *version* is the client's, for the case that the node is of another one.
+    """
 
     verb: str
     args: dict[str, Any] = {}
+    version: str = ""
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What a client says in the course of a conversation."""
+
+    name: str
+    facts: dict[str, Any] = {}
 
 
 class Event(msgspec.Struct, frozen=True, tag="event", tag_field="kind"):
@@ -68,7 +80,7 @@ class Disconnected(FrameError):
     """The peer closed the connection where a frame should have begun."""
 
 
-def send_frame(sock: socket.socket, value: Request | Answer, limit: int) -> None:
+def send_frame(sock: socket.socket, value: Request | Said | Answer, limit: int) -> None:
     """Send *value*; the timeout of *sock* bounds the whole of it.
 
     Raises FrameError if it is longer than *limit* bytes, OSError if the peer is gone or does not read.
@@ -83,6 +95,12 @@ def read_request(sock: socket.socket, seconds: float) -> Request:
     """Read a request that has to be complete within *seconds*."""
     request: Request = _decode(_read_frame(sock, REQUEST_LIMIT, seconds), Request)
     return request
+
+
+def read_said(sock: socket.socket) -> Said:
+    """Read the next thing that the client of a conversation says, however long it takes."""
+    said: Said = _decode(_read_frame(sock, REQUEST_LIMIT, None), Said)
+    return said
 
 
 def read_answer(sock: socket.socket, seconds: float | None) -> Answer:

@@ -1,7 +1,8 @@
 """What a node does for the commands: one function per verb of the control socket.
 
 Arguments are checked against the struct of the verb before anything is done; results are plain data. The verbs that
-change the node are in `changing.py` and `watching.py`; those that only look are here.
+change the node are in `changing.py` and `watching.py`, those that run what somebody types in `shells.py`, those that
+look at processes in `looking.py`; the others that only look are here.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from otpy.cli.checking import CheckArgs, check
 from otpy.cli.exits import BadInput
 from otpy.cli.lifecycle import PingArgs, StopArgs, VersionsArgs, ping, versions
 from otpy.cli.plain import fields, plain
+from otpy.cli.shells import AttachArgs, RpcArgs, attach, rpc
+from otpy.cli.version import version
 from otpy.cli.watching import WatchArgs, watch
 from otpy.upgrade.recovery import advice_for
 
@@ -99,6 +102,8 @@ VERBS: Final[dict[str, Verb]] = {
     "make-permanent": (PermanentArgs, make_permanent),
     "ping": (PingArgs, ping),
     "versions": (VersionsArgs, versions),
+    "rpc": (RpcArgs, rpc),
+    "attach": (AttachArgs, attach),
 }
 
 
@@ -118,12 +123,21 @@ def handler(node: str, stop: Callable[[], None] = _nothing) -> Handler:
     def handle(request: Request, emit: Emit) -> object:
         found = verbs.get(request.verb)
         if found is None:
-            raise BadInput(f"this node does not know {request.verb!r}; it knows {', '.join(verbs)}")
+            raise BadInput(
+                f"this node does not know {request.verb!r}; it knows {', '.join(verbs)}{_of_another_version(request)}"
+            )
         wanted, verb = found
         try:
             args = msgspec.convert(request.args, wanted)
         except msgspec.ValidationError as error:
-            raise BadInput(f"bad arguments for {request.verb}: {error}") from error
+            raise BadInput(f"bad arguments for {request.verb}: {error}{_of_another_version(request)}") from error
         return verb(node, args, emit)
 
     return handle
+
+
+def _of_another_version(request: Request) -> str:
+    """Return what to add to a refusal of a client that is not of the node's version."""
+    if request.version in {version(), ""}:
+        return ""
+    return f". The node is otpy {version()}, this command {request.version}: use the otpy that runs the node"

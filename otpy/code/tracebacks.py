@@ -41,9 +41,14 @@ def filename_of(code: CodeType) -> str:
 
 def format_exception(error: BaseException) -> str:
     """As `traceback.format_exception`, with the right text for every frame."""
-    told = traceback.TracebackException.from_exception(error)
-    _correct(told, error)
-    return "".join(told.format())
+    return "".join(told(error).format())
+
+
+def told(error: BaseException) -> traceback.TracebackException:
+    """As `traceback.TracebackException.from_exception`, with the right text for every frame."""
+    made = traceback.TracebackException.from_exception(error)
+    _correct(made, error)
+    return made
 
 
 def _correct(told: traceback.TracebackException, error: BaseException) -> None:

@@ -59,7 +59,10 @@ _LOOPS: Final = frozenset(
         "Serving._swap", "Serving._made", "Serving._terminate", "callback_of", "GenEvent._init",
         "EventManager._terminate",
         "FunctionProcess.run", "TaskProcess.run", "spawn_actor.<locals>.<lambda>", "start.<locals>.<lambda>", "_handle",
-        "Actor._process_message", "Actor._answer", "Actor._handle_receive", "Actor._process_boot", *_TRIALS,
+        "Actor._process_message", "Actor._answer", "Actor._handle_receive", "Actor._process_boot",
+        "Evaluator._serve", "Evaluator._carry_out", "Typed.do", "Asked.do", "Asked._value", "Completed.do",
+        "Evaluation.value", "Evaluation.called", "Evaluation._run", "Evaluation._awaited",
+        "shown", "completions", *_TRIALS,
     }
 )  # fmt: skip
 """The functions that run the callbacks of a process, and take whatever these raise as its end."""

@@ -1,0 +1,194 @@
+"""Running what somebody has typed, in the process that runs here: text in, its value or a traceback out.
+
+Statements and expressions, the last of which has the value; `await` may stand at the top. The names are a dict that
+outlives a piece of text, so that the next one goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import inspect
+import json
+import linecache
+import rlcompleter
+from collections.abc import Callable, Coroutine
+from importlib import import_module
+from pathlib import Path
+from types import CodeType
+from typing import TYPE_CHECKING, Any, Final, final
+
+from otpy.cli.plain import plain
+from otpy.code.tracebacks import told
+
+if TYPE_CHECKING:
+    import traceback
+    from collections.abc import Sequence
+
+_HOME: Final = str(Path(__file__).parents[1])
+"""Where otpy's own code is."""
+_AWAIT: Final = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_COMPLETIONS: Final = 1000
+MARK: Final = "<otpy "
+"""What the file names of typed text begin with."""
+
+
+@final
+class Scope:
+    """The names of a shell, and the text that was typed into it: tracebacks and `inspect.getsource` find it."""
+
+    def __init__(self, title: str) -> None:
+        """*title* is what tracebacks call the text."""
+        otpy = import_module("otpy")
+        public = {name: getattr(otpy, name) for name in otpy.__all__}
+        self.names: dict[str, Any] = {"__name__": "__otpy_shell__", **public, "otpy": otpy, "pid": pid}
+        self._title = title
+        self._files: list[str] = []
+
+    def enter(self, source: str) -> str:
+        """Remember *source*, and return the file name that stands for it."""
+        filename = f"{MARK}{self._title}:{len(self._files) + 1}>"
+        self._files.append(filename)
+        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+        return filename
+
+    def close(self) -> None:
+        """Let go of the text."""
+        for filename in self._files:
+            linecache.cache.pop(filename, None)
+
+
+def pid(number: int) -> Any:
+    """Return the process with this number, as `Pid<7 cart>` has it; of this runtime, and alive. Raises LookupError."""
+    for process in import_module("otpy").processes():
+        if process.id == number:
+            return process
+    raise LookupError(f"no living process has the number {number}; tree() shows who lives")
+
+
+@final
+class Evaluation:
+    """Runs typed text, in one thread, with one event loop, which runs while something is awaited."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self._runner: asyncio.Runner | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def value(self, source: str) -> Any:
+        """Run *source* and return the value of its last expression; None if it does not end with one."""
+        body, last = compiled(source, self.scope.enter(source))
+        if body is not None:
+            self._run(body)
+        return None if last is None else self._run(last)
+
+    def called(self, module: str, function: str, args: Sequence[Any]) -> Any:
+        """Return what *function* of *module* returns. What is `async def` is awaited. Raises NotThere."""
+        result = found(module, function)(*args)
+        return self._awaited(result) if inspect.iscoroutine(result) else result
+
+    def interrupt(self) -> None:
+        """Cancel what is awaited. From any thread."""
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has been closed: nothing is awaited
+                loop.call_soon_threadsafe(_cancel_all, loop)
+
+    def close(self) -> None:
+        """Let go of the event loop."""
+        if self._runner is not None:
+            self._runner.close()
+
+    def _run(self, code: CodeType) -> Any:
+        result = eval(code, self.scope.names)  # noqa: S307 - what the owner of the node has typed
+        return self._awaited(result) if code.co_flags & inspect.CO_COROUTINE else result
+
+    def _awaited(self, work: Coroutine[Any, Any, Any]) -> Any:
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+            self._loop = self._runner.get_loop()
+        return self._runner.run(work)
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+
+
+def compiled(source: str, filename: str) -> tuple[CodeType | None, CodeType | None]:
+    """Return the code of *source* up to its last expression, and that of the expression. Raises SyntaxError."""
+    tree: ast.Module = compile(source, filename, "exec", ast.PyCF_ONLY_AST | _AWAIT, dont_inherit=True)
+    last: ast.Expression | None = None
+    if tree.body and isinstance(end := tree.body[-1], ast.Expr):
+        del tree.body[-1]
+        last = ast.Expression(end.value)
+    body = compile(tree, filename, "exec", _AWAIT, dont_inherit=True) if tree.body else None
+    return body, None if last is None else compile(last, filename, "eval", _AWAIT, dont_inherit=True)
+
+
+class NotThere(LookupError):
+    """There is no such module, or no such function in it."""
+
+
+def found(module: str, function: str) -> Callable[..., Any]:
+    """Return *function* ("f", or "Class.f") of *module*, imported if it is not. Raises NotThere."""
+    try:
+        value: Any = import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise NotThere(f"the node finds no module {error.name!r}") from None
+    for part in function.split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError:
+            raise NotThere(f"{module} has no {function}") from None
+    if not callable(value):
+        raise NotThere(f"{module}.{function} is no function, but {type(value).__name__}")
+    return value  # type: ignore[no-any-return]
+
+
+def literal(text: str) -> Any:
+    """Return the value of a Python literal, such as 5 or [1, 2]; what is none is the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def shown(value: object) -> str:
+    """Return *value* for people: its repr; what otpy made to be read, such as a tree or a report, as its text."""
+    kind = type(value)
+    readable = kind.__module__.partition(".")[0] == "otpy" and kind.__str__ is not object.__str__
+    return str(value) if readable and not isinstance(value, BaseException) else repr(value)
+
+
+def as_json(value: object) -> str:
+    """Return *value* as JSON; what is no plain data is text in it."""
+    return json.dumps(plain(value), indent=2, ensure_ascii=False)
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return what Python says of *error*, with the frames of the user's code only."""
+    made = told(error)
+    _leave_out(made, set())
+    return "".join(made.format())
+
+
+def _leave_out(made: traceback.TracebackException, seen: set[int]) -> None:
+    """Take out the frames above what was typed, and those of otpy itself; of what it was caused by, too."""
+    seen.add(id(made))
+    typed = [place for place, frame in enumerate(made.stack) if frame.filename.startswith(MARK)]
+    kept = [frame for frame in made.stack[typed[0] if typed else 0 :] if not frame.filename.startswith(_HOME)]
+    made.stack[:] = kept
+    for other in (made.__cause__, made.__context__, *(made.exceptions or ())):
+        if other is not None and id(other) not in seen:
+            _leave_out(other, seen)
+
+
+def completions(names: dict[str, Any], text: str) -> list[str]:
+    """Return what *text*, the beginning of a name or of `name.attribute`, may become."""
+    completer = rlcompleter.Completer(names)
+    completed = completer.attr_matches(text) if "." in text else completer.global_matches(text)
+    return sorted(set(completed))[:_COMPLETIONS]
