@@ -130,9 +130,7 @@ class Agent(GenServer[Any]):
     # -- using
 
     @staticmethod
-    def get(
-        agent: Dest, function: Callable[[Any, Unpack[Args]], T], *args: *Args, timeout: float | None = 5.0
-    ) -> T:
+    def get(agent: Dest, function: Callable[[Any, Unpack[Args]], T], *args: *Args, timeout: float | None = 5.0) -> T:
         """Return what `function(state, *args)` returns; the state stays.
 
         *timeout* in seconds; None waits for ever. Raises as `otpy.call`.

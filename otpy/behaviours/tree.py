@@ -115,10 +115,11 @@ def tree(root: Dest | None = None) -> Tree:
 
 
 def is_supervised(process: Process) -> bool:
+    """Whether *process* runs as a child of a supervisor, or is what an application has started."""
     parent = process.parent or process.leader
     if parent is None or parent.exit_reason is not None:
         return False
-    return has_child(parent, process) or process in _below(parent)
+    return has_child(parent, process) if getattr(parent.actor, "supervises", False) else process in _below(parent)
 
 
 def _below(process: Process) -> tuple[Pid, ...]:

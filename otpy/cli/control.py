@@ -3,8 +3,8 @@
 The server has threads of its own, so neither a slow client nor a long upgrade holds up the scheduler. One thread
 accepts; each client gets a thread for its one request, or its one conversation. A client is refused if it runs under
 another user id than the node (the kernel says which), if too many are served already, or if its request is malformed or
-does not come in time. A client that leaves, or stops reading, ends only its own connection: what it asked for is finished.
-(What belongs to a conversation ends with it: see shells.py.)
+does not come in time. A client that leaves, or stops reading, ends only its own connection: what it asked for is
+finished. (What belongs to a conversation ends with it: see shells.py.)
 """
 
 from __future__ import annotations

@@ -19,6 +19,14 @@ from otpy.cli.changing import PlanArgs, RollbackArgs, UpgradeArgs, bad_values, p
 from otpy.cli.checking import CheckArgs, check
 from otpy.cli.exits import BadInput
 from otpy.cli.lifecycle import PingArgs, StopArgs, VersionsArgs, ping, versions
+from otpy.cli.looking import (
+    ProcessArgs,
+    ProcessesArgs,
+    TopArgs,
+    process,
+    processes,
+    top,
+)
 from otpy.cli.plain import fields, plain
 from otpy.cli.shells import AttachArgs, RpcArgs, attach, rpc
 from otpy.cli.version import version
@@ -104,6 +112,9 @@ VERBS: Final[dict[str, Verb]] = {
     "versions": (VersionsArgs, versions),
     "rpc": (RpcArgs, rpc),
     "attach": (AttachArgs, attach),
+    "processes": (ProcessesArgs, processes),
+    "top": (TopArgs, top),
+    "process": (ProcessArgs, process),
 }
 
 

@@ -192,7 +192,7 @@ def take(select: Callable[[Any], bool]) -> Any:
         while box:
             passed.append(box.popleft())
             if select(passed[-1]):
-                return _taken(me, passed.pop())
+                return taken(me, passed.pop())
     finally:
         box.extendleft(reversed(passed))
     return None
@@ -294,7 +294,7 @@ def process_info(pid: Pid) -> ProcessInfo | None:
         return None
     return ProcessInfo(
         pid=process,
-        status=_status(process),
+        status=status_of(process),
         message_queue_len=len(process.mailbox or ()) + len(process.held or ()),
         links=tuple(process.links or ()),
         monitors=tuple((process.monitors or {}).values()),
@@ -308,8 +308,8 @@ def process_info(pid: Pid) -> ProcessInfo | None:
     )
 
 
-def _status(process: Process) -> str:
-    """Return suspended, waiting (inside its code), running or idle."""
+def status_of(process: Process) -> str:
+    """Return what *process*, which lives, does: suspended, waiting (inside its code), running, runnable or idle."""
     suspension = process.runtime.suspension
     if process.suspended or (suspension is not None and suspension.holds(process)):
         return "suspended"

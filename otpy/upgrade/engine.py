@@ -135,6 +135,11 @@ class Engine:
         """Yield how long processes paused in past upgrades."""
         return pauses_in(self.recorder.history())
 
+    @property
+    def busy(self) -> bool:
+        """Whether an upgrade, or something that excludes one, is under way."""
+        return self._busy.locked()
+
     @contextlib.contextmanager
     def alone(self, *, wait: bool = False) -> Generator[None]:
         """Let nothing else load, or prepare, new versions; *wait* for who does. Raises UpgradeInProgress if not."""
