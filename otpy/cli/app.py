@@ -41,6 +41,11 @@ COMMANDS: Final = {
     Ctrl-C interrupts what runs, Ctrl-D leaves; the node goes on. Whoever may do this has all power over the node: its
     user, and nobody else.
     """,
+    "top": """Watch the processes of a node: who runs, who waits, whose messages pile up, and upgrades.
+
+    Only reads what the node knows anyway: no process gets a message. With --once it prints a table and ends. The screen
+    needs Textual: pip install 'otpy[top]'.
+    """,
     "plan": """Say what an upgrade would do, without touching anything.
 
     What changes in which definition, who pauses and for how long, which states are converted by whom, which children

@@ -43,10 +43,6 @@ _STATE_LENGTH: Final = 200
 _STATE_DEPTH: Final = 8
 
 
-class ProcessesArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """No arguments: all processes."""
-
-
 class ProcessArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The process with the number *pid*; *state*: with its state."""
 
@@ -59,12 +55,6 @@ class TopArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 # -- all processes -------------------------------------------------------------------------------------
-
-
-def processes(_node: str, _args: ProcessesArgs, _emit: Emit) -> list[dict[str, Any]]:
-    """Return a row for each process, oldest first."""
-    found = rows(current_runtime().processes())
-    return [{name: getattr(row, name) for name in Row.__struct_fields__} for row in found]
 
 
 def top(_node: str, _args: TopArgs, emit: Emit) -> None:

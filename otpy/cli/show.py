@@ -110,7 +110,7 @@ def print_history(out: Console, found: object, module: str | None = None) -> Non
         "id", "when", "status", "modules", "processes", "error", box=None, header_style="bold", pad_edge=False
     )
     for record in records:
-        modules = ", ".join(_changes(record))
+        modules = ", ".join(changes(record))
         table.add_row(
             record.id,
             record.started_at,
@@ -122,7 +122,7 @@ def print_history(out: Console, found: object, module: str | None = None) -> Non
     out.print(table)
 
 
-def _changes(record: Record) -> Iterable[str]:
+def changes(record: Record) -> Iterable[str]:
     """Return each module with the versions that it went, or should have gone, between."""
     for module in record.modules:
         before, after = record.from_version.get(module), record.to_version.get(module)

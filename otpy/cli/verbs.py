@@ -21,10 +21,8 @@ from otpy.cli.exits import BadInput
 from otpy.cli.lifecycle import PingArgs, StopArgs, VersionsArgs, ping, versions
 from otpy.cli.looking import (
     ProcessArgs,
-    ProcessesArgs,
     TopArgs,
     process,
-    processes,
     top,
 )
 from otpy.cli.plain import fields, plain
@@ -112,7 +110,6 @@ VERBS: Final[dict[str, Verb]] = {
     "versions": (VersionsArgs, versions),
     "rpc": (RpcArgs, rpc),
     "attach": (AttachArgs, attach),
-    "processes": (ProcessesArgs, processes),
     "top": (TopArgs, top),
     "process": (ProcessArgs, process),
 }
