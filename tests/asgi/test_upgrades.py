@@ -1,4 +1,4 @@
-"""The module of the app is upgraded while its server serves: connections stay, requests end on the app they began on."""
+"""The module of the app is upgraded while its server serves: connections stay, requests end where they began."""
 
 from __future__ import annotations
 
