@@ -14,16 +14,18 @@ import msgspec
 
 from tests.oracle.gen_servers.scenario import GenServerScenario
 from tests.oracle.links.scenario import LinksScenario
+from tests.oracle.managers.scenario import ManagerScenario
 from tests.oracle.statems.scenario import StatemScenario
 from tests.oracle.supervisors.scenario import SupervisorScenario
 
 Step: TypeAlias = dict[str, Any]
 
-Scenario: TypeAlias = SupervisorScenario | GenServerScenario | StatemScenario | LinksScenario
+Scenario: TypeAlias = SupervisorScenario | GenServerScenario | StatemScenario | ManagerScenario | LinksScenario
 _KINDS: dict[str, type[Scenario]] = {
     "supervisor": SupervisorScenario,
     "servers": GenServerScenario,
     "machine": StatemScenario,
+    "manager": ManagerScenario,
     "procs": LinksScenario,
 }
 

@@ -11,6 +11,8 @@ from tests.oracle.gen_servers.play import play as play_gen_servers
 from tests.oracle.gen_servers.scenario import GenServerScenario
 from tests.oracle.links.play import play as play_links
 from tests.oracle.links.scenario import LinksScenario
+from tests.oracle.managers.play import play as play_managers
+from tests.oracle.managers.scenario import ManagerScenario
 from tests.oracle.recording import Recording, Scenario, Step
 from tests.oracle.statems.play import play as play_statems
 from tests.oracle.statems.scenario import StatemScenario
@@ -42,6 +44,8 @@ def _play(scenario: Scenario) -> Iterator[Step]:
             return play_gen_servers(scenario)
         case StatemScenario():
             return play_statems(scenario)
+        case ManagerScenario():
+            return play_managers(scenario)
         case LinksScenario():
             return play_links(scenario)
 

@@ -60,7 +60,10 @@ def test_attempts_take_the_last_outcome_when_there_are_no_more() -> None:
     [
         ("{", ":1: "),
         ('{"name": "n"}', "missing required field `scenario`"),
-        ('{"name": "n", "scenario": {}, "trace": []}', "a scenario needs one of supervisor, servers, machine, procs"),
+        (
+            '{"name": "n", "scenario": {}, "trace": []}',
+            "a scenario needs one of supervisor, servers, machine, manager, procs",
+        ),
         (line({"supervisor": {}, "actions": []}, 2), "2 recorded steps, but the scenario has 1"),
         (line({"supervisor": {}, "actions": [{"op": "dance"}]}, 2), "Invalid value 'dance'"),
         (line({"procs": [], "actions": [{"op": "link", "p": "a"}]}, 1), "missing required field `to`"),

@@ -1,0 +1,1 @@
+"""Event managers: scripted handlers, on Erlang for the recordings and on otpy for the comparison."""
