@@ -28,6 +28,7 @@ from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import Dest
 from otpy.kernel.primitives import resolve as process_of
 from otpy.kernel.reasons import Normal, Reason
+from otpy.kernel.via import Name
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -74,7 +75,7 @@ class Agent(GenServer[Any]):
         cls,
         function: Callable[[Unpack[Args]], Any],
         *args: *Args,
-        name: str | None = None,
+        name: Name | None = None,
         timeout: float | None = None,
     ) -> Pid:
         """Start an agent, linked with the running process. Its first state is what `function(*args)` returns there.
@@ -89,7 +90,7 @@ class Agent(GenServer[Any]):
         cls,
         function: Callable[[Unpack[Args]], Any],
         *args: *Args,
-        name: str | None = None,
+        name: Name | None = None,
         timeout: float | None = None,
     ) -> Pid:
         """As `start_link`, without the link."""
@@ -100,7 +101,7 @@ class Agent(GenServer[Any]):
         cls,
         function: Callable[[Unpack[Args]], Any],
         *args: *Args,
-        name: str | None = None,
+        name: Name | None = None,
         timeout: float | None = None,
     ) -> tuple[Pid, Ref]:
         """As `start`, monitored by the running process from the start."""
@@ -115,7 +116,7 @@ class Agent(GenServer[Any]):
         restart: RestartType = "permanent",
         shutdown: ShutdownType | Unset = UNSET,
         significant: bool = False,
-        name: str | None = None,
+        name: Name | None = None,
     ) -> ChildSpec:
         """Return how a supervisor starts an agent by `start_link`; *id* is the class's name unless given."""
         _accepted(cls, First(function, args))

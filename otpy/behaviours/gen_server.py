@@ -39,7 +39,7 @@ from otpy.kernel import newborn, signals
 from otpy.kernel.actors import ProcessActor
 from otpy.kernel.calls import PENDING, Call, Cast, Failed, From, SystemCall, pause, wait_for_answer, wait_on
 from otpy.kernel.clock import FOREVER
-from otpy.kernel.here import leave, waiting
+from otpy.kernel.here import current, leave, waiting
 from otpy.kernel.messages import Exit, StopServer
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import demonitor
@@ -347,15 +347,7 @@ def start(
 ) -> Pid:
     """Start a process of *behaviour* and wait for its `init`. See Behaviour.start_link."""
     me = waiting()
-    runtime = me.runtime
-    actor = behaviour()
-    process = runtime.new_process(actor, behaviour._handle_of(), behaviour.runs_on)  # noqa: SLF001 - its own hook
-    _set_inbox(actor, process)
-    process.starter, process.leader = me, me.leader
-    process.argument = arg
-    process.scheduled = True  # its name and its link are known before it is launched: nothing may run it earlier
-    acknowledged = Call(me, None, process, me)
-    process.serving = acknowledged
+    process, acknowledged = _made(behaviour, arg, me, me)
     if name is not None:
         claim(process, name)
     if link:
@@ -363,10 +355,6 @@ def start(
         signals.link(me, process)
     if monitor is not None:
         signals.watch(me, process, monitor)
-    if behaviour.runs_on == "asyncio":
-        process.boot = lambda process: _boot_async(process, process.argument, acknowledged)  # type: ignore[assignment]
-    else:
-        process.boot = lambda process: _boot(process, process.argument, acknowledged)
     _launch(process, me, at_once=timeout is None and behaviour.runs_on == "scheduler")
     try:
         return _started(me, process, acknowledged, timeout)
@@ -374,6 +362,34 @@ def start(
         if name is not None:
             give_back(process, name)
         raise
+
+
+def start_soon(behaviour: type[Behaviour[Any]], arg: Any) -> Pid:
+    """Start a process of *behaviour*, and wait for nothing: what comes of its `init` is its own affair.
+
+    So it may be called where nobody may wait, as on an event loop.
+    """
+    me = current()
+    process, _ = _made(behaviour, arg, me, None)
+    _launch(process, me, at_once=False)
+    return process
+
+
+def _made(behaviour: type[Behaviour[Any]], arg: Any, me: Process, waiter: Process | None) -> tuple[Process, Call]:
+    """Make a process that is to be launched; the request tells *waiter* what comes of its `init`."""
+    actor = behaviour()
+    process = me.runtime.new_process(actor, behaviour._handle_of(), behaviour.runs_on)  # noqa: SLF001 - its own hook
+    _set_inbox(actor, process)
+    process.starter, process.leader = me, me.leader
+    process.argument = arg
+    process.scheduled = True  # its name and its link are known before it is launched: nothing may run it earlier
+    acknowledged = Call(me, None, process, waiter)
+    process.serving = acknowledged
+    if behaviour.runs_on == "asyncio":
+        process.boot = lambda process: _boot_async(process, process.argument, acknowledged)  # type: ignore[assignment]
+    else:
+        process.boot = lambda process: _boot(process, process.argument, acknowledged)
+    return process, acknowledged
 
 
 def _launch(process: Process, me: Process, *, at_once: bool) -> None:

@@ -21,9 +21,10 @@ from otpy.behaviours.children_start import start_by_name
 from otpy.behaviours.results import UNSET, Unset
 from otpy.behaviours.tasks.outcomes import Done, Exited, Outcome, TaskReply
 from otpy.behaviours.tasks.processes import Job, RunsOn, begin, callers_of, name_of, place_of
-from otpy.behaviours.tasks.stream import OnTimeout, TaskStream
-from otpy.behaviours.tasks.waiting import await_fall, check_seconds, end_and_wait, ended, took_along
+from otpy.behaviours.tasks.stream import StreamOptions, TaskStream
+from otpy.behaviours.tasks.waiting import await_fall, end_and_wait, ended, took_along
 from otpy.errors import NotTaskOwner, ReceiveTimeout, TaskExited, TaskTimeout
+from otpy.kernel.clock import check_timeout
 from otpy.kernel.here import current
 from otpy.kernel.messages import Down
 from otpy.kernel.pid import Pid, Ref
@@ -125,43 +126,44 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
             modules=[getattr(function, "__module__", None) or __name__],
         )
 
+    @overload
     @staticmethod
     def async_stream(
         inputs: Iterable[InputT],
-        function: Callable[[InputT, Unpack[Args]], ResultT],
+        function: Callable[[InputT, *Args], Coroutine[Any, Any, ResultT]],
         *args: *Args,
-        max_concurrency: int | None = None,
-        ordered: bool = True,
-        timeout: float | None = 5.0,
-        on_timeout: OnTimeout = "exit",
-        zip_input_on_exit: bool = False,
-        runs_on: RunsOn | None = None,
-    ) -> TaskStream[ResultT]:
+        **options: Unpack[StreamOptions],
+    ) -> TaskStream[ResultT]: ...
+    @overload
+    @staticmethod
+    def async_stream(
+        inputs: Iterable[InputT],
+        function: Callable[[InputT, *Args], ResultT],
+        *args: *Args,
+        **options: Unpack[StreamOptions],
+    ) -> TaskStream[ResultT]: ...
+    @staticmethod  # type: ignore[misc]  # mypy does not see that *args: Any takes them all
+    def async_stream(
+        inputs: Iterable[Any], function: Callable[..., Any], *args: Any, **options: Unpack[StreamOptions]
+    ) -> TaskStream[Any]:
         """Return a stream that runs `function(input, *args)` as a task for each of *inputs*, some at a time.
 
         It is lazy: tasks run while somebody iterates (`for`, or `async for`), and belong to who does. It gives a
-        `Done(value)` for each input, in their order; with `ordered=False` as they get ready.
+        `Done(value)` for each input. Who leaves the loop early ends what still runs.
 
-        - *max_concurrency*: how many run at a time; as many as there are cores, if None. Inputs are taken from an
-          iterator as there is room, so there may be endless ones.
-        - *timeout*: seconds for each task; None for ever. *on_timeout*: "exit" raises TaskTimeout and ends all of them,
-          "kill_task" kills the late one and gives `Exited(TaskTimeout)` in its place.
-        - *zip_input_on_exit*: `Exited((input, reason))` instead of `Exited(reason)`.
+        - `max_concurrency=None`: how many run at a time; None is as many as there are cores. Inputs are taken as there
+          is room, so they may be endless.
+        - `ordered=True`: give the outcomes in the order of the inputs; with False as they get ready.
+        - `timeout=5.0`: seconds for each task; None for ever.
+        - `on_timeout="exit"`: raise TaskTimeout and end all of them; "kill_task" kills the late one, and gives
+          `Exited(TaskTimeout)` in its place.
+        - `zip_input_on_exit=False`: with True it is `Exited((input, reason))`.
+        - `runs_on=None`: as in `async_`.
 
-        A task that fails takes who iterates along (see Task), or raises TaskExited where exits are trapped; for tasks
-        that may fail there is `TaskSupervisor.async_stream_nolink`. Who leaves the loop early ends what still runs.
+        A task that fails takes who iterates along, as any task does with its owner; where exits are trapped, and in a
+        plain thread, it raises TaskExited. For tasks that may fail there is `TaskSupervisor.async_stream_nolink`.
         """
-        return TaskStream(
-            inputs,
-            function,
-            args,
-            max_concurrency=max_concurrency,
-            ordered=ordered,
-            timeout=timeout,
-            on_timeout=on_timeout,
-            zip_input_on_exit=zip_input_on_exit,
-            runs_on=runs_on,
-        )
+        return TaskStream(inputs, function, args, options)
 
     @staticmethod
     def callers() -> tuple[Pid, ...]:
@@ -179,7 +181,7 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         Raises TaskExited if the task failed, with what it raised as cause; TaskTimeout: it runs on then, and its
         result is dropped; NotTaskOwner. On an event loop write `await task`, which has no timeout of its own.
         """
-        check_seconds("timeout", timeout)
+        check_timeout(timeout)
         try:
             outcome = self._outcome(timeout)
         except ReceiveTimeout:
@@ -207,7 +209,7 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
 
         After None ask again, or end the task with `shutdown`. Raises NotTaskOwner.
         """
-        check_seconds("timeout", timeout)
+        check_timeout(timeout)
         try:
             return self._outcome(timeout)
         except ReceiveTimeout:
@@ -231,8 +233,11 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         it at once. `Exited(reason)` is any other end: `Killed()` after the time, `NoProc()` if its end was handled
         before. Raises NotTaskOwner; ValueError for a `completed` task, which has no process.
         """
+        if isinstance(timeout, str) and timeout != "brutal_kill":
+            msg = f'timeout is {timeout!r}; give seconds, "brutal_kill", or None to wait for ever'
+            raise ValueError(msg)
         if timeout != "brutal_kill":
-            check_seconds("timeout", timeout, '"brutal_kill"')
+            check_timeout(timeout)
         if self.pid is None:
             msg = f"{self!r} has no process that could be ended: ask for its result"
             raise ValueError(msg)
@@ -254,7 +259,7 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
 
         Raises as `await_`, as soon as one of them has failed; the others run on then, and their results are dropped.
         """
-        check_seconds("timeout", timeout)
+        check_timeout(timeout)
         wanted = tuple(tasks)
         results: dict[Ref, ResultT] = {}
         try:
@@ -273,7 +278,7 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         tasks: Iterable[Task[ResultT]], timeout: float | None = 5.0
     ) -> list[tuple[Task[ResultT], Outcome[ResultT] | None]]:
         """Return each of *tasks* with what `yield_` would give, in their order, after at most *timeout* seconds."""
-        check_seconds("timeout", timeout)
+        check_timeout(timeout)
         wanted = tuple(tasks)
         found: dict[Ref, Outcome[ResultT]] = {}
         with contextlib.suppress(ReceiveTimeout):

@@ -20,11 +20,12 @@ from otpy.behaviours.dynamic_supervisor import DynamicSupervisor
 from otpy.behaviours.results import UNSET, Unset
 from otpy.behaviours.task import Task
 from otpy.behaviours.tasks.processes import Job, RunsOn, begin_linked, callers_of, name_of, place_of
-from otpy.behaviours.tasks.stream import OnTimeout, TaskStream
+from otpy.behaviours.tasks.stream import StreamOptions, TaskStream
 from otpy.kernel.here import current
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import Dest
 from otpy.kernel.process import Process
+from otpy.kernel.via import Name
 
 InputT = TypeVar("InputT")
 ResultT = TypeVar("ResultT")
@@ -46,7 +47,7 @@ class TaskSupervisor(DynamicSupervisor):
         max_restarts: int = 3,
         max_seconds: float = 5.0,
         *,
-        name: str | None = None,
+        name: Name | None = None,
     ) -> Pid:
         """Start a supervisor without tasks, linked with the caller; see DynamicSupervisor.start_link."""
         return super().start_link(max_children, max_restarts, max_seconds, name=name)
@@ -143,65 +144,74 @@ class TaskSupervisor(DynamicSupervisor):
         found = (info.child for info in dynamic_supervisor.which_children(supervisor))
         return [child for child in found if isinstance(child, Pid)]
 
+    @overload
     @staticmethod
     def async_stream(
         supervisor: Dest,
         inputs: Iterable[InputT],
-        function: Callable[[InputT, Unpack[Args]], ResultT],
+        function: Callable[[InputT, *Args], Coroutine[Any, Any, ResultT]],
         *args: *Args,
-        max_concurrency: int | None = None,
-        ordered: bool = True,
-        timeout: float | None = 5.0,
-        on_timeout: OnTimeout = "exit",
-        zip_input_on_exit: bool = False,
         shutdown: ShutdownType | Unset = UNSET,
-        runs_on: RunsOn | None = None,
-    ) -> TaskStream[ResultT]:
-        """As `Task.async_stream`, with the tasks as children of *supervisor*.
+        **options: Unpack[StreamOptions],
+    ) -> TaskStream[ResultT]: ...
+    @overload
+    @staticmethod
+    def async_stream(
+        supervisor: Dest,
+        inputs: Iterable[InputT],
+        function: Callable[[InputT, *Args], ResultT],
+        *args: *Args,
+        shutdown: ShutdownType | Unset = UNSET,
+        **options: Unpack[StreamOptions],
+    ) -> TaskStream[ResultT]: ...
+    @staticmethod  # type: ignore[misc]  # mypy does not see that *args: Any takes them all
+    def async_stream(
+        supervisor: Dest,
+        inputs: Iterable[Any],
+        function: Callable[..., Any],
+        *args: Any,
+        shutdown: ShutdownType | Unset = UNSET,
+        **options: Unpack[StreamOptions],
+    ) -> TaskStream[Any]:
+        """As `Task.async_stream`, with the tasks as children of *supervisor*. *shutdown* as in `async_`.
 
         It raises MaxChildren, and ends what runs, if there is no room for as many as run at a time.
         """
-        return TaskStream(
-            inputs,
-            function,
-            args,
-            max_concurrency=max_concurrency,
-            ordered=ordered,
-            timeout=timeout,
-            on_timeout=on_timeout,
-            zip_input_on_exit=zip_input_on_exit,
-            runs_on=runs_on,
-            begin=functools.partial(_start, supervisor, shutdown, "temporary"),
-        )
+        begin = functools.partial(_start, supervisor, shutdown, "temporary")
+        return TaskStream(inputs, function, args, options, begin=begin)
 
+    @overload
     @staticmethod
     def async_stream_nolink(
         supervisor: Dest,
         inputs: Iterable[InputT],
-        function: Callable[[InputT, Unpack[Args]], ResultT],
+        function: Callable[[InputT, *Args], Coroutine[Any, Any, ResultT]],
         *args: *Args,
-        max_concurrency: int | None = None,
-        ordered: bool = True,
-        timeout: float | None = 5.0,
-        on_timeout: OnTimeout = "exit",
-        zip_input_on_exit: bool = False,
         shutdown: ShutdownType | Unset = UNSET,
-        runs_on: RunsOn | None = None,
-    ) -> TaskStream[ResultT]:
+        **options: Unpack[StreamOptions],
+    ) -> TaskStream[ResultT]: ...
+    @overload
+    @staticmethod
+    def async_stream_nolink(
+        supervisor: Dest,
+        inputs: Iterable[InputT],
+        function: Callable[[InputT, *Args], ResultT],
+        *args: *Args,
+        shutdown: ShutdownType | Unset = UNSET,
+        **options: Unpack[StreamOptions],
+    ) -> TaskStream[ResultT]: ...
+    @staticmethod  # type: ignore[misc]  # mypy does not see that *args: Any takes them all
+    def async_stream_nolink(
+        supervisor: Dest,
+        inputs: Iterable[Any],
+        function: Callable[..., Any],
+        *args: Any,
+        shutdown: ShutdownType | Unset = UNSET,
+        **options: Unpack[StreamOptions],
+    ) -> TaskStream[Any]:
         """As `async_stream`, for tasks that may fail: one that does gives `Exited(reason)` in its place."""
-        return TaskStream(
-            inputs,
-            function,
-            args,
-            max_concurrency=max_concurrency,
-            ordered=ordered,
-            timeout=timeout,
-            on_timeout=on_timeout,
-            zip_input_on_exit=zip_input_on_exit,
-            runs_on=runs_on,
-            begin=functools.partial(_start, supervisor, shutdown, "temporary"),
-            linked=False,
-        )
+        begin = functools.partial(_start, supervisor, shutdown, "temporary")
+        return TaskStream(inputs, function, args, options, begin=begin, linked=False)
 
 
 def _async(

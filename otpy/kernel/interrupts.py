@@ -58,7 +58,7 @@ _LOOPS: Final = frozenset(
         "Serving._delete", "Serving._exchange", "Serving._lose_owner", "Serving.stop_all", "Serving._take",
         "Serving._swap", "Serving._made", "Serving._terminate", "callback_of", "GenEvent._init",
         "EventManager._terminate",
-        "FunctionProcess.run", "TaskProcess.run", "spawn_actor.<locals>.<lambda>", "start.<locals>.<lambda>", "_handle",
+        "FunctionProcess.run", "TaskProcess.run", "spawn_actor.<locals>.<lambda>", "_made.<locals>.<lambda>", "_handle",
         "Actor._process_message", "Actor._answer", "Actor._handle_receive", "Actor._process_boot",
         "Evaluator._serve", "Evaluator._carry_out", "Typed.do", "Asked.do", "Asked._value", "Completed.do",
         "Evaluation.value", "Evaluation.called", "Evaluation._run", "Evaluation._awaited",

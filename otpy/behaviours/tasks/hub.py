@@ -140,8 +140,10 @@ class Hub(GenServer[Progress]):
         link(arg.consumer)
         return Ok(Progress(arg))
 
-    def handle_cast(self, request: Begin, state: Progress) -> NoReply[Progress]:
-        """Start a task."""
+    def handle_cast(self, request: Begin | Close, state: Progress) -> NoReply[Progress] | Stop[Progress]:
+        """Start a task, or end."""
+        if isinstance(request, Close):
+            return Stop(Normal(), state)
         if state.failure is None:
             try:
                 self._begin(request, state)

@@ -8,29 +8,39 @@ Source: Elixir task/supervised.ex, stream_reduce/7 and stream_deliver/7.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, final, get_args
+from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, cast, final, get_args
 
 from otpy.behaviours import gen
+from otpy.behaviours.gen_server import start_soon
 from otpy.behaviours.tasks.hub import Begin, Close, Finished, Hub, Take, Work
 from otpy.behaviours.tasks.outcomes import Exited, Outcome
 from otpy.behaviours.tasks.processes import Job, RunsOn, begin_linked, callers_of, name_of, place_of
-from otpy.behaviours.tasks.waiting import check_seconds, took_along
+from otpy.behaviours.tasks.waiting import took_along
 from otpy.errors import BlockingRefused, CallError, NoProcess, ServerExited, TaskExited
-from otpy.kernel.aio import on_helper_thread
+from otpy.kernel.clock import check_timeout
 from otpy.kernel.here import current
 from otpy.kernel.messages import Exit
 from otpy.kernel.pid import Pid
-from otpy.kernel.primitives import exit as send_exit
 from otpy.kernel.primitives import take
 from otpy.kernel.process import Process
-from otpy.kernel.reasons import ExitProcess, Shutdown
+from otpy.kernel.reasons import ExitProcess
 
 T = TypeVar("T")
 OnTimeout: TypeAlias = Literal["exit", "kill_task"]
+
+
+class StreamOptions(TypedDict, total=False):
+    """The options of a stream; see `Task.async_stream`."""
+
+    max_concurrency: int | None
+    ordered: bool
+    timeout: float | None
+    on_timeout: OnTimeout
+    zip_input_on_exit: bool
+    runs_on: RunsOn | None
 
 
 @final
@@ -45,13 +55,8 @@ class TaskStream(Generic[T]):
         inputs: Iterable[Any],
         function: Callable[..., Any],
         args: tuple[Any, ...],
+        options: StreamOptions,
         *,
-        max_concurrency: int | None,
-        ordered: bool,
-        timeout: float | None,
-        on_timeout: OnTimeout,
-        zip_input_on_exit: bool,
-        runs_on: RunsOn | None,
         begin: Callable[[Job], Process] = begin_linked,
         linked: bool = True,
     ) -> None:
@@ -61,16 +66,8 @@ class TaskStream(Generic[T]):
         self._inputs = inputs
         self._function = function
         self._args = args
-        self._runs_on: RunsOn = place_of(function, runs_on)
-        self._max_concurrency = _concurrency(max_concurrency)
-        self._is_ordered = _flag("ordered", ordered)
-        self._zips = _flag("zip_input_on_exit", zip_input_on_exit)
-        check_seconds("timeout", timeout)
-        self._timeout = timeout
-        if on_timeout not in get_args(OnTimeout):
-            msg = f'on_timeout is {on_timeout!r}; give "exit" or "kill_task"'
-            raise ValueError(msg)
-        self._kills_late = on_timeout == "kill_task"
+        self._options = _checked_options(options)
+        self._runs_on: RunsOn = place_of(function, options.get("runs_on"))
         self._begin = begin
         self._is_linked = linked
 
@@ -79,7 +76,7 @@ class TaskStream(Generic[T]):
 
     def __iter__(self) -> Iterator[Outcome[T]]:
         me = current()
-        hub = Hub.start(self._work(me))
+        hub = start_soon(Hub, self._work(me))
         order = self._order()
         try:
             with self._failing(hub, me):
@@ -95,7 +92,7 @@ class TaskStream(Generic[T]):
 
     async def __aiter__(self) -> AsyncIterator[Outcome[T]]:
         me = current()
-        hub = await _started(self._work(me))
+        hub = start_soon(Hub, self._work(me))
         order = self._order()
         try:
             with self._failing(hub, me):
@@ -138,12 +135,18 @@ class TaskStream(Generic[T]):
             runs_on=self._runs_on,
             begin=self._begin,
             linked=self._is_linked,
-            timeout=self._timeout,
-            kills_late=self._kills_late,
+            timeout=self._options.get("timeout", 5.0),
+            kills_late=self._options.get("on_timeout") == "kill_task",
         )
 
     def _order(self) -> Order:
-        return Order(self._inputs, self._max_concurrency, is_ordered=self._is_ordered, zips=self._zips)
+        limit = self._options.get("max_concurrency")
+        return Order(
+            self._inputs,
+            cores() if limit is None else limit,
+            is_ordered=self._options.get("ordered", True),
+            zips=self._options.get("zip_input_on_exit", False),
+        )
 
 
 @final
@@ -214,17 +217,7 @@ def _close(hub: Pid) -> None:
         with contextlib.suppress(CallError):  # it has ended
             gen.call(hub, Close(), timeout=None)
     except BlockingRefused:  # the loop was left, and the garbage collector is who noticed
-        send_exit(hub, Shutdown())
-
-
-async def _started(work: Work) -> Pid:
-    """Start a hub from an event loop, which must not wait for it."""
-    starting = asyncio.ensure_future(on_helper_thread(lambda: Hub.start(work)))
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        starting.add_done_callback(lambda started: send_exit(started.result(), Shutdown()))
-        raise
+        gen.cast(hub, Close())
 
 
 def cores() -> int:
@@ -232,20 +225,26 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _concurrency(given: int | None) -> int:
-    if given is None:
-        return cores()
-    if not isinstance(given, int) or isinstance(given, bool):
-        msg = f"max_concurrency is {given!r}; give a whole number, 1 or more, or None for as many as there are cores"
+def _checked_options(options: StreamOptions) -> StreamOptions:
+    """Return *options*, or raise TypeError or ValueError for what makes no sense."""
+    unknown = options.keys() - StreamOptions.__annotations__
+    if unknown:
+        known = ", ".join(StreamOptions.__annotations__)
+        msg = f"a stream has no option {', '.join(sorted(unknown))}; give some of {known}"
         raise TypeError(msg)
-    if given < 1:
-        msg = f"max_concurrency is {given!r}, and no task could run; give 1 or more"
+    check_timeout(options.get("timeout"))
+    limit: object = options.get("max_concurrency")
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
+        msg = f"max_concurrency is {limit!r}; give a whole number, 1 or more, or None for as many as there are cores"
+        raise TypeError(msg)
+    if limit is not None and limit < 1:
+        msg = f"max_concurrency is {limit!r}, and no task could run; give 1 or more"
         raise ValueError(msg)
-    return given
-
-
-def _flag(name: str, given: bool) -> bool:
-    if not isinstance(given, bool):
-        msg = f"{name} is {given!r}; give True or False"
-        raise TypeError(msg)
-    return given
+    if options.get("on_timeout", "exit") not in get_args(OnTimeout):
+        msg = f'on_timeout is {options.get("on_timeout")!r}; give "exit" or "kill_task"'
+        raise ValueError(msg)
+    for name in ("ordered", "zip_input_on_exit"):
+        if not isinstance(options.get(name, True), bool):
+            msg = f"{name} is {options.get(name)!r}; give True or False"
+            raise TypeError(msg)
+    return options

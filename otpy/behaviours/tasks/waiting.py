@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from typing import Literal, cast
 
 from otpy.errors import CallTimeout, ServerExited
@@ -18,17 +17,6 @@ from otpy.kernel.primitives import receive
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import ExitProcess, Kill, Normal, Reason, Shutdown
 from otpy.kernel.threads import ForeignThread
-
-
-def check_seconds(name: str, given: object, *others: str) -> None:
-    """Refuse what is neither seconds nor None, for ever; *others* are what else the caller accepts, for the message."""
-    if given is None or (
-        isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given) and given >= 0
-    ):
-        return
-    accepted = ", ".join(["seconds, 0 or more", *others])
-    msg = f"{name} is {given!r}; give {accepted}, or None for ever"
-    raise (ValueError if isinstance(given, int | float) else TypeError)(msg)
 
 
 def end_and_wait(pid: Pid, timeout: float | Literal["brutal_kill"] | None) -> Reason | None:
