@@ -1,8 +1,8 @@
 """The application controller: one process for each runtime that knows its applications and starts and stops them.
 
 It never waits for anybody: a start is carried out by a process of its own, and a stop by the master. Meanwhile the
-application is *changing*; another request for a start joins the one under way, and what cannot be joined is put off
-until it is over. So whatever runs while an application starts or stops may ask the controller, about that application
+application is *changing*: another request for a start joins the one under way, a stop finds it not started yet, and
+what else is asked about it waits until that is over. So whatever runs while an application starts or stops may ask the controller, about that application
 or others.
 
 What the end of an application means is decided in `record.ends_node`: a permanent one takes the runtime down with it, a
@@ -116,6 +116,8 @@ def _asked(state: Applications, request: Asked, from_: From) -> Any:
     if change is None:
         answer = _BEGIN[type(request)](state, request, from_)
         return NoReply(state) if answer is _LATER else Reply(answer, state)
+    if change.kind == "start" and isinstance(request, StopApplication):
+        return Reply(ApplicationNotStarted(request.name), state)
     if change.kind == "start" and isinstance(request, Start):
         change.callers.append(from_)
     else:
