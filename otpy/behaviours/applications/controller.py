@@ -2,8 +2,8 @@
 
 It never waits for anybody: a start is carried out by a process of its own, and a stop by the master. Meanwhile the
 application is *changing*: another request for a start joins the one under way, a stop finds it not started yet, and
-what else is asked about it waits until that is over. So whatever runs while an application starts or stops may ask the controller, about that application
-or others.
+what else is asked about it waits until that is over. So whatever runs while an application starts or stops may ask the
+controller, about that application or others.
 
 What the end of an application means is decided in `record.ends_node`: a permanent one takes the runtime down with it, a
 transient one unless it ended as normal. A shutdown is not normal, and it is what a supervisor ends with that gives up.
