@@ -207,7 +207,7 @@ def _wait_on(call: Call, me: Process, timeout: float | None) -> None:
     until = me.deadline
     made_good: Suspension | None = None
     while True:
-        if me.fenced:
+        if me.fenced and not _is_told(call, me):
             call.waiter = None
             leave(me)
         if call.answer is not PENDING:
@@ -230,6 +230,11 @@ def _wait_on(call: Call, me: Process, timeout: float | None) -> None:
         if me.deadline != FOREVER:
             me.runtime.timers.arm(me, me.deadline)
         runner.park(me)
+
+
+def _is_told(call: Call, me: Process) -> bool:
+    """Whether *me* is a thread of the program, which lives on, whose answer came before the runtime was stopped."""
+    return call.answer is not PENDING and here.ward is not None and me.runtime.stopped
 
 
 def wait_for_answer(call: Call, timeout: float | None) -> Any:

@@ -12,10 +12,22 @@ import pytest
 import otpy
 from otpy.errors import BlockingRefused, NotRunning
 from otpy.kernel.here import here
-from otpy.kernel.runtime import Runtime
+from otpy.kernel.process import Process
+from otpy.kernel.runtime import Runtime, current_runtime
 from otpy.kernel.table import table
-from otpy.kernel.threads import ThreadRunner
-from tests.support import DEADLINE, Echo, ThreadEcho, down, eventually, get, inside, reason_of, status
+from otpy.kernel.threads import ForeignThread, ThreadRunner
+from tests.support import (
+    DEADLINE,
+    Echo,
+    ThreadEcho,
+    down,
+    eventually,
+    eventually_outside,
+    get,
+    inside,
+    reason_of,
+    status,
+)
 
 MANY = 10_000
 
@@ -291,3 +303,24 @@ def test_ctrl_c_before_a_timer_is_set_leaves_the_next_to_set_its_own(
         with pytest.raises(KeyboardInterrupt):
             otpy.sleep(0.001)
     otpy.sleep(0.001)
+
+
+def test_an_answer_that_came_before_the_runtime_stopped_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread may wake up only when all is over; whoever answered it has done so."""
+    woken = ForeignThread.park
+
+    def wake_late(self: ForeignThread, process: Process) -> None:
+        woken(self, process)
+        if process is not me:
+            return
+        eventually_outside(lambda: process.runtime.stopped)
+
+    def halting() -> str:
+        otpy.spawn(current_runtime().halt, otpy.Shutdown("over"))
+        return "answered"
+
+    with otpy.runtime():
+        me, pid = otpy.self_pid(), Echo.start()
+        monkeypatch.setattr(ForeignThread, "park", wake_late)
+        assert otpy.call(pid, halting) == "answered"
+        monkeypatch.undo()
