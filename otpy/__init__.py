@@ -154,7 +154,7 @@ from otpy.kernel.via import Via
 
 if TYPE_CHECKING:
     from otpy import asgi, code, safety, upgrade
-    from otpy.behaviours import application, gen_event, pg
+    from otpy.behaviours import application, gen_event, pg, proc_lib
     from otpy.behaviours.agent import Agent
     from otpy.behaviours.applications.callbacks import Application
     from otpy.behaviours.events.handler import GenEvent
@@ -222,6 +222,7 @@ _LATER = {
     "StateTimeout": ("otpy.behaviours.statem.results", "StateTimeout"),
     "StopAndReply": ("otpy.behaviours.statem.results", "StopAndReply"),
     "pg": ("otpy.behaviours.pg", None),
+    "proc_lib": ("otpy.behaviours.proc_lib", None),
     "Registered": ("otpy.behaviours.registry", "Registered"),
     "Registry": ("otpy.behaviours.registry", "Registry"),
     "Unregistered": ("otpy.behaviours.registry", "Unregistered"),
@@ -428,6 +429,7 @@ __all__ = [
     "migration",
     "monitor",
     "pg",
+    "proc_lib",
     "process_info",
     "processes",
     "receive",

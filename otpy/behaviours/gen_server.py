@@ -169,6 +169,11 @@ class Behaviour(ProcessActor, Generic[StateT]):
         """Return what `init` made of *arg*: Ok, Ignore or Stop, or an awaitable of one."""
         raise UndefinedCallback(type(self), "init", arg)
 
+    def _begun(self, result: Any) -> Any:
+        """Return what `_init` would of what `init` has returned: for a process that becomes one of this behaviour."""
+        msg = f"a process cannot become a {type(self).__qualname__}: that takes a GenServer or a GenStatem"
+        raise TypeError(msg)
+
     def _terminate(self, reason: Reason, state: StateT) -> Any:
         """Run `terminate`; what it returns may be an awaitable."""
         raise NotImplementedError
@@ -284,6 +289,9 @@ class GenServer(Server[StateT]):
     def _init(self, arg: Any) -> Any:
         return self.init(arg)
 
+    def _begun(self, result: Any) -> Any:
+        return result
+
 
 _set_inbox: Callable[[ProcessActor, Process], None] = ProcessActor.actor_inbox.__set__  # type: ignore[attr-defined]
 BehaviourT = TypeVar("BehaviourT", bound=Behaviour[Any])
@@ -357,7 +365,7 @@ def start(
         signals.watch(me, process, monitor)
     _launch(process, me, at_once=timeout is None and behaviour.runs_on == "scheduler")
     try:
-        return _started(me, process, acknowledged, timeout)
+        return started(me, process, acknowledged, timeout)
     except StartError:
         if name is not None:
             give_back(process, name)
@@ -408,8 +416,8 @@ def _launch(process: Process, me: Process, *, at_once: bool) -> None:
         raise
 
 
-def _started(me: Process, process: Process, acknowledged: Call, timeout: float | None) -> Pid:
-    """Wait for what came of `init` and return or raise it."""
+def started(me: Process, process: Process, acknowledged: Call, timeout: float | None) -> Pid:
+    """Wait until *process* acknowledges its start, and return it; raise what came of its `init` otherwise."""
     if me.fenced:
         leave(me)
     if acknowledged.answer is PENDING:
@@ -465,10 +473,10 @@ def _not_started(process: Process, acknowledged: Call, error: BaseException) -> 
     if process.exit_reason is not None:
         raise Unwound
     reason = error if isinstance(error, BadReturn) else reason_of(error)
-    _refuse(process, acknowledged, InitStopped(reason), reason, error)
+    refuse_start(process, acknowledged, InitStopped(reason), reason, error)
 
 
-def _refuse(
+def refuse_start(
     process: Process, acknowledged: Call, error: Exception, reason: Reason, cause: BaseException | None = None
 ) -> NoReturn:
     """End a process whose start failed. Its name is free and its links have been told when the starter goes on.
@@ -489,20 +497,25 @@ def _after_init(process: Process, result: Any, acknowledged: Call) -> Step:
     if process.fenced:
         leave(process)
     match result:
-        case Ok(state, then):
-            process.state = state
-            process.vsn = vsn_of(type(process.actor))
+        case Ok():
             process.serving = None
-            step = _then(process, then, "init", result)
+            step = begin(process, result)
             acknowledged.put(True)
             return step
         case Ignore():
-            _refuse(process, acknowledged, StartIgnored(), Normal())
+            refuse_start(process, acknowledged, StartIgnored(), Normal())
         case Stop(reason):
-            _refuse(process, acknowledged, InitStopped(reason), reason)
+            refuse_start(process, acknowledged, InitStopped(reason), reason)
         case _:
             bad = BadReturn("init", result)
-            _refuse(process, acknowledged, InitStopped(bad), bad)
+            refuse_start(process, acknowledged, InitStopped(bad), bad)
+
+
+def begin(process: Process, result: Ok[Any]) -> Step:
+    """Take the state from what `init` has returned; return the step that follows."""
+    process.state = result.state
+    process.vsn = vsn_of(type(process.actor))
+    return _then(process, result.then, "init", result)
 
 
 # -- the loop --------------------------------------------------------------------------------------

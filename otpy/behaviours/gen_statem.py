@@ -105,7 +105,10 @@ class GenStatem(Behaviour[tuple[StateT, DataT]], Generic[StateT, DataT]):
         return cls.code_change is not GenStatem.code_change
 
     def _init(self, arg: Any) -> Any:
-        return self._taken(self.init(arg), _begun)
+        return self._taken(self.init(arg), _first)
+
+    def _begun(self, result: Any) -> Any:
+        return _first(result)
 
     def _terminate(self, reason: Reason, state: tuple[StateT, DataT]) -> Any:
         return self.terminate(reason, *state)
@@ -172,7 +175,7 @@ def _is_state_of(cls: type, name: str) -> bool:
 # -- results of init and code_change ---------------------------------------------------------------
 
 
-def _begun(result: Any) -> Any:
+def _first(result: Any) -> Any:
     """What `init` has returned, as the loop of all servers takes it. Raises BadReturn."""
     if isinstance(result, Ignore | Stop):
         return result

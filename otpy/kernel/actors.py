@@ -21,7 +21,7 @@ from pykka import ActorRegistry, Future
 from otpy.errors import InitStopped, NotRunning, ServerExited, SystemRequestError
 from otpy.kernel import events, newborn, plain_futures, signals
 from otpy.kernel.calls import Call, Cast, Failed, SystemCall, wait_for_answer
-from otpy.kernel.carriers import FunctionProcess, ProcessActor, ThreadOutside
+from otpy.kernel.carriers import Becoming, FunctionProcess, ProcessActor, ThreadOutside
 from otpy.kernel.envelopes import ActorStop, CallParcel, Parcel, take_envelope
 from otpy.kernel.futures import ActorFuture
 from otpy.kernel.here import current, leave, waiting
@@ -37,6 +37,7 @@ from otpy.kernel.via import Name, claim, give_back
 __all__ = [
     "Actor",
     "ActorFuture",
+    "Becoming",
     "FunctionProcess",
     "ProcessActor",
     "ProcessRef",

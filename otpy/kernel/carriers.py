@@ -18,6 +18,7 @@ from pykka import ActorRef, Future
 from otpy.kernel.futures import ActorFuture
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import ExitProcess, Normal
+from otpy.kernel.signals import unlink
 
 
 class ProcessActor(pykka.Actor):
@@ -65,12 +66,20 @@ def _not_by_pykka() -> TypeError:
     return TypeError("a process of otpy is started with its start or start_link")
 
 
+class Becoming(BaseException):
+    """Raised in the function of a plain process, to leave it for good and do something else; its `finally`s run."""
+
+    def __init__(self, go_on: Callable[[Process], object]) -> None:
+        super().__init__()
+        self.go_on = go_on
+
+
 class FunctionProcess(ProcessActor):
-    """A plain process: a function that runs once."""
+    """A plain process: a function that runs once, with *arity* arguments."""
 
-    __slots__ = ("fn",)
+    __slots__ = ("arity", "fn")
 
-    def __init__(self, fn: Callable[..., Any]) -> None:
+    def __init__(self, fn: Callable[..., Any], arity: int = 0) -> None:
         if inspect.iscoroutinefunction(fn):
             msg = (
                 f"{fn!r} is an `async def`, and a plain process is a function that may block: start it with "
@@ -79,6 +88,7 @@ class FunctionProcess(ProcessActor):
             raise TypeError(msg)
         super().__init__()
         self.fn = fn
+        self.arity = arity
 
     @property
     def kind(self) -> object:
@@ -87,8 +97,29 @@ class FunctionProcess(ProcessActor):
 
     def run(self, args: tuple[Any, ...]) -> Any:
         """Run the function; the process ends with it. On the event loop an awaitable is awaited."""
-        self.fn(*args)
-        raise ExitProcess(Normal())
+        try:
+            self.fn(*args)
+        except Becoming as becoming:
+            go_on = becoming.go_on
+        else:
+            raise ExitProcess(Normal())
+        return go_on(self._process)  # outside the `except`, which would hold on to what has been left
+
+
+class Starting(FunctionProcess):
+    """A plain process whose starter waits for it to acknowledge (`proc_lib.init_ack`)."""
+
+    __slots__ = ()
+
+    def run(self, args: tuple[Any, ...]) -> Any:
+        """As FunctionProcess.run; a starter that still waits gets an error, and is spared the exit signal."""
+        process = self._process
+        try:
+            return super().run(args)
+        except BaseException:
+            if process.serving is not None and process.parent is not None:
+                unlink(process, process.parent)
+            raise
 
 
 class ThreadOutside(ProcessActor):

@@ -19,7 +19,7 @@ from greenlet import GreenletExit
 
 from otpy.errors import BlockingRefused, NotRunning
 from otpy.kernel import plane, signals
-from otpy.kernel.actors import FunctionProcess, ProcessRef, ThreadOutside, take_envelope
+from otpy.kernel.actors import Becoming, FunctionProcess, ProcessRef, ThreadOutside, take_envelope
 from otpy.kernel.calls import PENDING, Call, Failed, wait_for_answer
 from otpy.kernel.clock import Clock, SystemClock
 from otpy.kernel.here import current, here, set_adopter, waiting
@@ -409,6 +409,8 @@ def _answer_with(answer: Call, main: Callable[..., Any], args: tuple[Any, ...]) 
         value = main(*args)
     except (ExitProcess, Unwound, GreenletExit):  # the process was ended, by itself or by others
         raise
+    except Becoming:
+        value = Failed(TypeError("somebody waits for what this function returns, so it cannot become something else"))
     except BaseException as error:  # noqa: BLE001 - raised again at the caller of run, SystemExit too
         value = Failed(error)
     answer.put(value)
@@ -425,7 +427,7 @@ def spawn_process(
 ) -> Process:
     """Make and launch a process that runs `fn(*args)`; where asked, linked with *starter* and after `before`."""
     label = label or str(getattr(fn, "__qualname__", repr(fn)))
-    actor = FunctionProcess(fn)
+    actor = FunctionProcess(fn, len(args))
     return spawn_actor(actor, *args, starter=starter, label=label, link=link, runs_on=runs_on, before=before)
 
 

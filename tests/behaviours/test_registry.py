@@ -54,7 +54,9 @@ class Other:
 # -- unique keys -----------------------------------------------------------------------------------
 
 
-# case: Elixir: registry_test.exs: unique
+# case: registry_test.exs: unique
+# case: registry_test.exs: keys
+# case: registry_test.exs: lookup
 @PARTITIONS
 @inside
 def test_a_unique_key_has_one_owner(partitions: int) -> None:
@@ -71,7 +73,7 @@ def test_a_unique_key_has_one_owner(partitions: int) -> None:
     assert registry.keys(me) == ["hello", "world"]
 
 
-# case: Elixir: registry_test.exs: unique
+# case: registry_test.exs: unique
 @KINDS
 @PARTITIONS
 @inside
@@ -101,7 +103,7 @@ def test_links_too_hear_of_a_death_only_when_the_entry_is_gone() -> None:
         assert registry.whereis_name("key") is None
 
 
-# case: Elixir: registry_test.exs: keys
+# case: registry_test.exs: keys
 @pytest.mark.parametrize("keys", [(1, 1.0, True), ((1, "a"), (1.0, "a")), ("1", b"1")], ids=repr)
 @inside
 def test_keys_are_compared_strictly(keys: tuple[Any, ...]) -> None:
@@ -118,7 +120,9 @@ def test_keys_are_compared_strictly(keys: tuple[Any, ...]) -> None:
 # -- duplicate keys --------------------------------------------------------------------------------
 
 
-# case: Elixir: registry_test.exs: duplicate
+# case: registry_test.exs: duplicate
+# case: registry_test.exs: values
+# case: registry_test.exs: lookup
 @PARTITIONS
 @inside
 def test_a_duplicate_key_has_many_entries(partitions: int) -> None:
@@ -137,7 +141,7 @@ def test_a_duplicate_key_has_many_entries(partitions: int) -> None:
     assert registry.lookup("hello") == []
 
 
-# case: Elixir: registry_test.exs: duplicate
+# case: registry_test.exs: duplicate
 @inside
 def test_duplicate_keys_are_no_names() -> None:
     """A name stands for one process."""
@@ -158,7 +162,8 @@ def test_duplicate_keys_are_no_names() -> None:
 # -- looking ---------------------------------------------------------------------------------------
 
 
-# case: Elixir: registry_test.exs: keys
+# case: registry_test.exs: match
+# case: registry_test.exs: count_match
 @KINDS
 @PARTITIONS
 @inside
@@ -180,7 +185,9 @@ def test_matching_values_of_a_key(keys: Any, partitions: int) -> None:
     assert registry.count_match("hello", (2, ANY, ANY)) == 0
 
 
-# case: Elixir: registry_test.exs: keys
+# case: registry_test.exs: select
+# case: registry_test.exs: count_select
+# case: registry_test.exs: count
 @PARTITIONS
 @inside
 def test_selecting_entries(partitions: int) -> None:
@@ -207,7 +214,7 @@ def test_selecting_entries(partitions: int) -> None:
             registry.select(bad)  # type: ignore[arg-type]
 
 
-# case: Elixir: registry_test.exs: keys
+# case: registry_test.exs: unregister_match
 @KINDS
 @inside
 def test_taking_out_what_matches(keys: Any) -> None:
@@ -228,7 +235,7 @@ def test_taking_out_what_matches(keys: Any) -> None:
     assert registry.keys(otpy.self_pid())[0] == "world"
 
 
-# case: Elixir: registry_test.exs: update_value
+# case: registry_test.exs: update_value
 @inside
 def test_a_value_is_updated_by_its_owner_only() -> None:
     """Others get NotRegistered, and so does who has no such key."""
@@ -248,7 +255,7 @@ def test_a_value_is_updated_by_its_owner_only() -> None:
 # -- dispatch --------------------------------------------------------------------------------------
 
 
-# case: Elixir: registry_test.exs: update_value
+# case: registry_test.exs: dispatch
 @KINDS
 @inside
 def test_dispatch_calls_once_with_all_entries(keys: Any) -> None:
@@ -267,7 +274,7 @@ def test_dispatch_calls_once_with_all_entries(keys: Any) -> None:
     assert calls == [[(otpy.self_pid(), 1), *more]]
 
 
-# case: Elixir: registry_test.exs: update_value
+# case: registry_test.exs: dispatch
 @pytest.mark.parametrize("parallel", [False, True])
 @inside
 def test_dispatch_of_partitions(*, parallel: bool) -> None:
@@ -289,7 +296,7 @@ def test_dispatch_of_partitions(*, parallel: bool) -> None:
 # -- unregister ------------------------------------------------------------------------------------
 
 
-# case: Elixir: registry_test.exs: unregister
+# case: registry_test.exs: unregister
 @KINDS
 @inside
 def test_one_unregisters_own_entries_only(keys: Any) -> None:
@@ -305,7 +312,7 @@ def test_one_unregisters_own_entries_only(keys: Any) -> None:
     assert registry.select() == [("theirs", other.pid, None)]
 
 
-# case: Elixir: registry_test.exs: unregister
+# case: registry_test.exs: unregister
 @KINDS
 @pytest.mark.parametrize("odd", [ANY, Var("n"), (), None, ("tuple", ANY), frozenset({1})], ids=repr)
 @inside
@@ -333,7 +340,7 @@ def test_a_key_without_a_hash_is_refused() -> None:
 # -- listeners -------------------------------------------------------------------------------------
 
 
-# case: Elixir: registry_test.exs: listeners
+# case: registry_test.exs: listeners
 @KINDS
 @inside
 def test_listeners_hear_of_each_entry(keys: Any) -> None:
@@ -358,7 +365,7 @@ def test_listeners_hear_of_each_entry(keys: Any) -> None:
 # -- links -----------------------------------------------------------------------------------------
 
 
-# case: Elixir: registry_test.exs: listeners
+# case: registry_test.exs: links
 @KINDS
 @inside
 def test_an_entry_links_its_process_with_the_registry(keys: Any) -> None:
@@ -420,7 +427,7 @@ def test_who_is_registered_ends_with_the_registry() -> None:
 # -- Via -------------------------------------------------------------------------------------------
 
 
-# case: Elixir: registry_test.exs: via
+# case: registry_test.exs: via
 @PARTITIONS
 @pytest.mark.parametrize("by", ["name", "object"])
 @inside
@@ -445,7 +452,7 @@ def test_a_registry_names_processes(by: str, partitions: int) -> None:
     assert registry.count() == 0
 
 
-# case: Elixir: registry_test.exs: via
+# case: registry_test.exs: via
 @inside
 def test_a_via_may_carry_a_value() -> None:
     """It stands beside the key from the first moment."""
@@ -454,7 +461,7 @@ def test_a_via_may_carry_a_value() -> None:
     assert registry.lookup("k") == [(pid, "value")]
 
 
-# case: Elixir: registry_test.exs: via
+# case: registry_test.exs: via
 @inside
 def test_an_entry_is_gone_when_a_start_has_failed() -> None:
     """Whatever came of init."""
@@ -493,7 +500,7 @@ def _is_another(before: otpy.Pid) -> bool:
 # -- options ---------------------------------------------------------------------------------------
 
 
-# case: Elixir: registry_test.exs: options
+# case: registry_test.exs: options
 @inside
 def test_a_started_registry_wants_a_name() -> None:
     """Nobody would find it."""
@@ -512,7 +519,7 @@ BAD: dict[str, tuple[Any, type[Exception]]] = {
 }
 
 
-# case: Elixir: registry_test.exs: options
+# case: registry_test.exs: options
 @pytest.mark.parametrize("option", BAD)
 @inside
 def test_bad_options_are_refused(option: str) -> None:
@@ -536,7 +543,7 @@ def test_partitions_are_counted(value: Any) -> None:
         Registry("unique", partitions=value)
 
 
-# case: Elixir: registry_test.exs: options
+# case: registry_test.exs: options
 @inside
 def test_an_unknown_registry_raises() -> None:
     """By name it is looked up at each use."""
@@ -555,7 +562,7 @@ def test_a_name_belongs_to_one_registry() -> None:
     assert error.value.pid is first.pid is otpy.whereis("rooms")
 
 
-# case: Elixir: registry_test.exs: options
+# case: registry_test.exs: entries of the dead
 @KINDS
 @PARTITIONS
 @inside

@@ -144,9 +144,9 @@ def test_a_taken_key_is_refused_with_its_owner(start: str) -> None:
 
 
 # case: gen_server_SUITE: start
-# case: gen_server_SUITE: stop1
-# case: Elixir: gen_server_test.exs: start_link/3
-# case: Elixir: gen_server_test.exs: whereis/1
+# case: gen_server_SUITE: stop7
+# case: gen_server_test.exs: start_link/3
+# case: gen_server_test.exs: whereis/1
 @inside
 def test_a_via_stands_where_a_name_stands() -> None:
     """In every verb that takes a server."""
