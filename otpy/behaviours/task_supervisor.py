@@ -52,6 +52,22 @@ class TaskSupervisor(DynamicSupervisor):
         """Start a supervisor without tasks, linked with the caller; see DynamicSupervisor.start_link."""
         return super().start_link(max_children, max_restarts, max_seconds, name=name)
 
+    @classmethod
+    def child_spec(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - options, not an argument
+        cls,
+        max_children: int | None = None,
+        max_restarts: int = 3,
+        max_seconds: float = 5.0,
+        *,
+        id: Any = None,  # noqa: A002 - OTP's name
+        name: Name | None = None,
+    ) -> ChildSpec:
+        """Return how a supervisor starts this one; *id* is the name, or that of the class, unless given."""
+        given = id if id is not None else name if name is not None else cls.__name__
+        kwargs = {} if name is None else {"name": name}
+        start = start_by_name(cls.start_link, (max_children, max_restarts, max_seconds), kwargs)
+        return ChildSpec(given, start, type="supervisor")
+
     @overload
     @staticmethod
     def async_(

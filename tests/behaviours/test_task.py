@@ -104,7 +104,7 @@ def test_a_task_knows_its_callers() -> None:
     assert get() == ()
 
 
-# case: Elixir: task_test.exs: start is unlinked; start_link linked; completed/1 makes a finished task
+# case: Elixir: task_test.exs: start is unlinked
 @inside
 def test_start_and_start_link_run_a_function_for_its_effects() -> None:
     """Linked with who starts it or not; nobody gets a result."""
@@ -117,7 +117,7 @@ def test_start_and_start_link_run_a_function_for_its_effects() -> None:
     assert otpy.flush() == []
 
 
-# case: Elixir: task_test.exs: start is unlinked; start_link linked; completed/1 makes a finished task
+# case: Elixir: task_test.exs: start is unlinked
 @inside
 def test_a_completed_task_is_as_any_other() -> None:
     """For code that has the value already where a task is wanted."""
