@@ -162,6 +162,7 @@ if TYPE_CHECKING:
     from otpy.behaviours.gen_statem import GenStatem
     from otpy.behaviours.migrations.renames import renamed
     from otpy.behaviours.migrations.steps import migration
+    from otpy.behaviours.partition_supervisor import Partitions, PartitionSupervisor
     from otpy.behaviours.registry import Registered, Registry, Unregistered
     from otpy.behaviours.statem.results import (
         CANCEL,
@@ -229,6 +230,8 @@ _LATER = {
     "Agent": ("otpy.behaviours.agent", "Agent"),
     "Done": ("otpy.behaviours.tasks.outcomes", "Done"),
     "Exited": ("otpy.behaviours.tasks.outcomes", "Exited"),
+    "Partitions": ("otpy.behaviours.partition_supervisor", "Partitions"),
+    "PartitionSupervisor": ("otpy.behaviours.partition_supervisor", "PartitionSupervisor"),
     "Task": ("otpy.behaviours.task", "Task"),
     "TaskReply": ("otpy.behaviours.tasks.outcomes", "TaskReply"),
     "TaskStream": ("otpy.behaviours.tasks.stream", "TaskStream"),
@@ -348,6 +351,8 @@ __all__ = [
     "NotTaskOwner",
     "Ok",
     "OtpyError",
+    "PartitionSupervisor",
+    "Partitions",
     "Pid",
     "PlanRefused",
     "Postpone",

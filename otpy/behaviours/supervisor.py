@@ -102,7 +102,7 @@ class Supervisor(SupervisorServer):
 
         With *old*, its children are in the new state.
         """
-        found: Any = self.init(arg)
+        found: Any = self._wanted(arg)
         match found:
             case Ignore():
                 return None
@@ -118,6 +118,10 @@ class Supervisor(SupervisorServer):
         if flags.strategy == "simple_one_for_one":
             return _pool(flags, arg, checked[0], old)
         return _ordered(flags, arg, checked, old)
+
+    def _wanted(self, arg: Any) -> Any:
+        """Return what `init` asks for, as flags and specs."""
+        return self.init(arg)
 
     def code_change(self, old_vsn: object, state: Children, extra: object = None) -> Ok[Children]:
         """Take over flags and specs from `init`, run again; see OrderedChildren.replaced for what becomes of whom.

@@ -9,11 +9,11 @@ Source: Elixir task/supervised.ex, stream_reduce/7 and stream_deliver/7.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, cast, final, get_args
 
 from otpy.behaviours import gen
+from otpy.behaviours.cores import cores
 from otpy.behaviours.gen_server import start_soon
 from otpy.behaviours.tasks.hub import Begin, Close, Finished, Hub, Take, Work
 from otpy.behaviours.tasks.outcomes import Exited, Outcome
@@ -218,11 +218,6 @@ def _close(hub: Pid) -> None:
             gen.call(hub, Close(), timeout=None)
     except BlockingRefused:  # the loop was left, and the garbage collector is who noticed
         gen.cast(hub, Close())
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _checked_options(options: StreamOptions) -> StreamOptions:
