@@ -78,7 +78,7 @@ class Holders:
 
     def _is_new(self, process: Process) -> bool:
         handled = process.reductions
-        if self._looked_at.get(process) == handled and not process.mailbox:
+        if self._looked_at.get(process) == handled and not process.mailbox and not process.held:
             return False
         self._looked_at[process] = handled
         return _holds(process, self._classes)
@@ -89,6 +89,5 @@ def _holds(process: Process, classes: Collection[type]) -> bool:
         return False
     own = process.state if isinstance(process.actor, Behaviour) else process.actor.__dict__
     aside = tuple(put_aside(process))
-    return reaches((own, aside) if aside else own, classes) or (
-        bool(process.mailbox) and reaches(tuple(process.mailbox or ()), classes)
-    )
+    waiting = (*(process.held or ()), *(process.mailbox or ()))
+    return reaches((own, aside) if aside else own, classes) or (bool(waiting) and reaches(waiting, classes))
