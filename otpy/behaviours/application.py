@@ -19,7 +19,7 @@ import msgspec
 from otpy.behaviours.applications.callbacks import Application, is_application, name_of_class
 from otpy.behaviours.applications.controller import ApplicationController
 from otpy.behaviours.applications.environment import Changes
-from otpy.behaviours.applications.finding import Found, again, find, read_toml
+from otpy.behaviours.applications.finding import Found, again, find, read_again, read_toml
 from otpy.behaviours.applications.master import ApplicationMaster
 from otpy.behaviours.applications.record import Applications
 from otpy.behaviours.applications.requests import Load, Renew, SetEnv, Start, StopApplication, Unload, UnsetEnv
@@ -272,7 +272,7 @@ def configure(config: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str
     Raises BadApplicationSpec, and nothing has changed.
     """
     checked = known().env.config if config is None else checked_config(config, "config")
-    found = {name: again(found) for name, found in list(known().loaded.items()) if found.file is not None}
+    found = {name: again(found, read_again(found)) for name, found in list(known().loaded.items())}
     whom = _ask(Renew(found, checked))
     tell(whom)
     return {name: changes for _, name, changes in whom}

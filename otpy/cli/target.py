@@ -93,7 +93,7 @@ def _is_declared(target: str) -> bool:
     if file is None:
         return False
     try:
-        return read_table(file, target)[0] is not None
+        return read_table(file, target) is not None
     except BadApplicationSpec as error:
         raise BadInput(str(error)) from error
 

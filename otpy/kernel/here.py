@@ -60,7 +60,8 @@ def leave(process: Process) -> NoReturn:
     if here.ward is not None:
         here.process = here.ward = None
         if process.runtime.stopped:
-            msg = "the runtime stopped while this thread waited in it"
+            why = process.runtime.halted
+            msg = "the runtime stopped while this thread waited in it" + ("" if why is None else f": {why}")
             raise NotRunning(msg)
     elif process.exit_reason is not None:
         raise Unwound

@@ -29,6 +29,7 @@ from otpy.safety.limits import check_plan
 from otpy.safety.policy import Policy
 from otpy.upgrade import children, classes
 from otpy.upgrade.ahead import Ahead
+from otpy.upgrade.applications import brought
 from otpy.upgrade.between import between_slices
 from otpy.upgrade.children import Succession
 from otpy.upgrade.commit import commit, commit_messages, commit_what_came
@@ -318,6 +319,7 @@ class Transaction:
         self._conversions, self._waiting = [], {}  # they hold the states of before
         self.converting.forget()
         self.warnings += strays([cls for cls in preparation.replaced if not issubclass(cls, Behaviour | Actor)])
+        self.warnings += brought(frozenset(preparation.new), self.options)
 
     def _undo(self, cause: BaseException) -> None:
         """Walk back, and let everybody go on, whatever happens on the way."""

@@ -209,8 +209,8 @@ def test_a_stopped_node_does_not_hold_up_a_command_for_ever(otpy: Shell, monkeyp
         (["run", "counter", "--version", "v9"], "v1, v2, v3"),
         (["run", "counter", "--name", "a/b"], "cannot be the name of a node"),
         (["run", "no_such_module:Root"], "no module 'no_such_module'"),
-        (["run", "json:nothing"], "is no supervisor"),
-        (["run", "json:JSONDecoder"], "is no supervisor"),
+        (["run", "json:nothing"], "is nothing that can be run"),
+        (["run", "json:JSONDecoder"], "is nothing that can be run"),
         (["demo", "conuter"], "counter, shop"),
         (["tree"], "no node runs"),
         (["history", "--node", "x"], "no node"),
@@ -253,7 +253,10 @@ def test_a_file_that_does_not_import_is_said_in_one_line(otpy: Shell, tmp_path: 
     assert "cannot import bad: ZeroDivisionError" in one_line(finished.err)
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "defines no supervisor"), (2, "defines several supervisors (A0, A1)")])
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "defines neither an application nor a supervisor"), (2, "defines several supervisors (A0, A1)")],
+)
 def test_a_file_without_exactly_one_supervisor_asks_for_a_name(
     otpy: Shell, tmp_path: Path, count: int, said: str
 ) -> None:

@@ -18,7 +18,6 @@ import importlib
 import sys
 import tomllib
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,11 +33,19 @@ FILE: Final = "pyproject.toml"
 
 
 class Found(msgspec.Struct, frozen=True):
-    """An application that was found: its spec, what it was made of, and the file with its table, if there is one."""
+    """An application that was found: its spec, and what that was made of."""
 
     spec: ApplicationSpec
     cls: type[Application[Any]] | None = None
-    file: Path | None = None
+    table: Table | None = None
+
+
+class Table(msgspec.Struct, frozen=True):
+    """What *file* says of an application, and the version that it says the project has."""
+
+    file: Path
+    fields: Mapping[str, Any]
+    version: Any = ""
 
 
 def find(app: object, folder: Path | None = None) -> Found:
@@ -56,15 +63,24 @@ def find(app: object, folder: Path | None = None) -> Found:
     raise TypeError(msg)
 
 
-def again(found: Found) -> Found:
-    """Return what *found* is now: its class, and its table, may have changed."""
-    name, cls = found.spec.name, None if found.cls is None else current_version(found.cls)
-    if found.file is None:
-        return found if cls is None else Found(spec_of(cls), cls)  # type: ignore[arg-type]
-    table, project = read_table(found.file, name)
+def again(found: Found, table: Table | None = None) -> Found:
+    """Return what *found* is now: its class may have changed, and what it says goes under its table, or another.
+
+    It keeps its name, whatever the class says. Raises BadApplicationSpec.
+    """
+    cls: Any = None if found.cls is None else current_version(found.cls)
+    return _made(found.spec.name, cls, table or found.table, default=found)
+
+
+def read_again(found: Found) -> Table | None:
+    """Return the table of *found* as its file has it now. Raises BadApplicationSpec if it has none any more."""
+    if found.table is None:
+        return None
+    file, name = found.table.file, found.spec.name
+    table = read_table(file, name)
     if table is None:
-        raise BadApplicationSpec(f"{found.file} has no [tool.otpy.application.{name}] any more", name)
-    return Found(_spec(name, cls, table, project, found.file), cls, found.file)  # type: ignore[arg-type]
+        raise BadApplicationSpec(f"{file} has no [tool.otpy.application.{name}] any more", name)
+    return table
 
 
 def callbacks_of(spec: ApplicationSpec) -> type[Application[Any]]:
@@ -72,14 +88,20 @@ def callbacks_of(spec: ApplicationSpec) -> type[Application[Any]]:
     return _imported(spec.mod) if isinstance(spec.mod, str) else current_version(spec.mod)  # type: ignore[return-value]
 
 
-def read_table(file: Path, name: str) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
-    """Return the table of application *name* in *file*, None if it has none, and the table of the project."""
+def read_table(file: Path | None, name: str) -> Table | None:
+    """Return what *file* says of application *name*; None if it says nothing. Raises BadApplicationSpec."""
+    if file is None:
+        return None
     content = read_toml(file)
     tables = content.get("tool", {}).get("otpy", {}).get("application", {})
     table = tables.get(name) if isinstance(tables, Mapping) else None
-    if table is not None and not isinstance(table, Mapping):
+    if table is None:
+        return None
+    if not isinstance(table, Mapping):
         raise BadApplicationSpec(f"{file}: tool.otpy.application.{name} is {table!r}; give a table", name)
-    return table, content.get("project", {})
+    return Table(
+        file, checked(name, table, f"{file}, application {name}"), content.get("project", {}).get("version", "")
+    )
 
 
 def read_toml(file: Path) -> dict[str, Any]:
@@ -104,45 +126,42 @@ def _of_class(cls: type[Application[Any]], folder: Path | None) -> Found:
     home = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if folder is None and home is not None:
         folder = Path(home).parent
-    file = None if folder is None else nearest_file(folder)
-    table, project = (None, {}) if file is None else read_table(file, name)
-    if file is None or table is None:
-        return Found(spec_of(cls), cls)
-    return Found(_spec(name, cls, table, project, file), cls, file)
+    return _made(name, cls, None if folder is None else read_table(nearest_file(folder), name))
 
 
 def _named(name: str, folder: Path | None) -> Found:
     file = nearest_file(Path.cwd() if folder is None else folder)
-    table, project = (None, {}) if file is None else read_table(file, name)
-    if file is not None and table is not None:
-        mod = checked(name, {"mod": table.get("mod")}, f"{file}, application {name}")["mod"]
+    table = read_table(file, name)
+    if table is not None:
+        mod = table.fields.get("mod")
         cls = None if mod is None else _imported(mod)
-        return Found(_spec(name, cls, table, project, file), cls, file)
+        if cls is not None and cls.name not in ("", name):
+            raise BadApplicationSpec(f"{file}: application {name!r} has the class of {cls.name!r}", name)
+        return _made(name, cls, table)
+    from importlib.metadata import entry_points  # noqa: PLC0415 - with much that only this needs
+
     for entry in entry_points(group=GROUP, name=name):
         return _of_class(_imported(entry.value), None)
     looked = f"in {file}" if file is not None else f"for a {FILE} from {Path.cwd()} upwards"
     raise ApplicationNotFound(name, f"{looked}, and among the entry points {GROUP!r}")
 
 
-def _spec(
-    name: str,
-    cls: type[Application[Any]] | None,
-    table: Mapping[str, Any],
-    project: Mapping[str, Any],
-    file: Path,
-) -> ApplicationSpec:
-    """Return what *table* says, over what *cls* says; the version is that of the project where neither says one."""
-    fields = checked(name, table, f"{file}, application {name}")
-    if cls is None:
-        base = ApplicationSpec(name=name)
-    else:
-        base = msgspec.structs.replace(spec_of(cls), name=name)
-        if cls.name and cls.name != name:
-            raise BadApplicationSpec(f"{file}: application {name!r} has the class of {cls.name!r}", name)
-        fields = {**fields, "mod": base.mod, "env": {**base.env, **fields.get("env", {})}}
-    if "vsn" not in fields and base.vsn in (None, ""):
-        fields["vsn"] = project.get("version", "")
-    return msgspec.structs.replace(base, **fields)
+def _made(name: str, cls: type[Application[Any]] | None, table: Table | None, *, default: Found | None = None) -> Found:
+    """Return the application whose spec is what *table* says, over what *cls* says; *default* if there is neither.
+
+    The version is that of the project where neither says one.
+    """
+    if cls is None and table is None and default is not None:
+        return default
+    spec = ApplicationSpec(name=name) if cls is None else msgspec.structs.replace(spec_of(cls), name=name)
+    if table is None:
+        return Found(spec, cls)
+    fields = {**table.fields, "env": {**spec.env, **table.fields.get("env", {})}}
+    if cls is not None:
+        fields["mod"] = spec.mod
+    if "vsn" not in fields and spec.vsn == "":
+        fields["vsn"] = table.version
+    return Found(msgspec.structs.replace(spec, **fields), cls, table)
 
 
 def _imported(mod: str) -> type[Application[Any]]:
