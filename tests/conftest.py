@@ -49,6 +49,14 @@ def bytecode_is_kept() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def any_free_port() -> Iterator[None]:
+    """Let the example with a web server take any port: tests of two checkouts may run at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WEB_COUNTER_PORT", "0")
+        yield
+
+
 @pytest.fixture
 def otp_runtime() -> Iterator[Runtime]:
     """Give the test a runtime of its own, which ends every process that the test has started."""

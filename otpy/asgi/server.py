@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Unpack, final
@@ -30,6 +31,8 @@ from otpy.kernel.primitives import Dest, trap_exit
 from otpy.kernel.process import Process, deliver
 from otpy.kernel.reasons import Crash
 from otpy.kernel.reasons import Shutdown as ShutDown
+
+log = logging.getLogger("otpy.asgi")
 
 END_SECONDS = 2.0
 """What is left of the time to end for the app's lifespan, after `drain`."""
@@ -73,16 +76,21 @@ class _Running:
     def __init__(self, process: Process, settings: Settings) -> None:
         self.apps = Apps(partial(find, settings.app, factory=settings.factory), process)
         self.serving = Serving(settings, self.apps)
-        self._process = process
-        self._module = settings.module
+        self.process = process
+        self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._detach = events.attach("upgrade.end", self._upgraded)
         with plane:
             signals.own(process, self)
 
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        return Address(*self.serving.address, "https" if self._settings.options.get("ssl_certfile") else "http")
+
     async def begin(self) -> None:
         """Return when it listens."""
-        await self.serving.begin(lambda error: deliver(self._process, _Ended(error)))
+        await self.serving.begin(lambda error: deliver(self.process, _Ended(error)))
 
     async def end(self) -> None:
         """Return when nobody is served any more."""
@@ -100,15 +108,18 @@ class _Running:
     def _close_streams(self) -> None:
         """End the mailboxes that requests have opened: what streams from one ends, as if all had been said."""
         with plane:
-            opened = [each for each in self._process.belongings or () if isinstance(each, Mailbox)]
+            opened = [each for each in self.process.belongings or () if isinstance(each, Mailbox)]
         for mailbox in opened:
             mailbox.shut_down()
 
     def _upgraded(self, *, report: Any, **_: object) -> None:
         """Have the app looked for if an upgrade has reached its module. In that thread, before the upgrade returns."""
-        if report.status == "completed" and self._module in {*report.reloaded_modules, *report.dependency_chain}:
+        if report.status == "completed" and self._settings.module in {
+            *report.reloaded_modules,
+            *report.dependency_chain,
+        }:
             self.apps.reloaded()
-            deliver(self._process, _Reloaded())
+            deliver(self.process, _Reloaded())
 
 
 class AsgiServer(GenServer[Settings]):
@@ -125,12 +136,12 @@ class AsgiServer(GenServer[Settings]):
         running = _Running(current(), arg)
         _set_running(self, running)
         await running.begin()
+        log.info("%s listens on %s", running.process.display_name, running.address.url)
         return Ok(arg)
 
     async def handle_call(self, request: GetAddress, from_: From, state: Settings) -> Reply[Address, Settings]:
         """Tell where it listens."""
-        host, port = self.running.serving.address
-        return Reply(Address(host, port, "https" if state.options.get("ssl_certfile") else "http"), state)
+        return Reply(self.running.address, state)
 
     async def handle_info(self, message: Any, state: Settings) -> NoReply[Settings] | Stop[Settings]:
         """Take the news of uvicorn and of upgrades."""

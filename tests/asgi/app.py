@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -29,7 +29,7 @@ def forget() -> None:
 
 
 @asynccontextmanager
-async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+async def lifespan(_app: FastAPI) -> AsyncGenerator[dict[str, Any]]:
     """Note beginning and end."""
     seen.append("begins")
     yield {"from_lifespan": "shared"}
