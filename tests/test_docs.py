@@ -92,7 +92,7 @@ def test_code_runs_and_prints_what_the_page_says(page: Path, tmp_path: Path) -> 
     code = program((ROOT / page).read_text())
     for name, body in code.files.items():
         (tmp_path / name).write_text(body)
-    script = tmp_path / page.with_suffix(".py").name
+    script = tmp_path / f"{page.stem}_page.py"  # asyncio.md must not be what others import as asyncio
     script.write_text(code.source)
     command = [sys.executable, "-W", "error", script.name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False)
