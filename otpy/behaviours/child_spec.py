@@ -113,7 +113,7 @@ def check_flags(flags: object) -> SupFlags | BadSupFlags:
     """Return *flags* (a SupFlags, or a mapping of its fields), or the refusal.
 
     Its reason is ("invalid_type", flags), or "invalid_strategy", "invalid_intensity", "invalid_period" or
-    "invalid_auto_shutdown" with the value.
+    "invalid_auto_shutdown" with the value, or ("bad_combination", …): simple_one_for_one has no auto_shutdown.
     """
     if isinstance(flags, Mapping):
         flags = SupFlags(**_fields(flags, SupFlags))
@@ -127,6 +127,12 @@ def check_flags(flags: object) -> SupFlags | BadSupFlags:
         return _bad_flags("period", flags.period, "seconds, more than 0")
     if not _one_of(AUTO_SHUTDOWNS, flags.auto_shutdown):
         return _bad_flags("auto_shutdown", flags.auto_shutdown, _either(AUTO_SHUTDOWNS))
+    if flags.strategy == "simple_one_for_one" and flags.auto_shutdown != "never":
+        reason = [("auto_shutdown", flags.auto_shutdown), ("strategy", flags.strategy)]
+        message = (
+            f'SupFlags: auto_shutdown is {flags.auto_shutdown!r}, which simple_one_for_one cannot have; give "never"'
+        )
+        return BadSupFlags(("bad_combination", reason), message)
     return flags
 
 

@@ -48,11 +48,13 @@ def test_flags_have_the_defaults_of_otp() -> None:
     assert check_flags({}) == SupFlags("one_for_one", 1, 5.0, "never")
 
 
+# case: supervisor_SUITE: sup_flags
 def test_unknown_flags_are_ignored() -> None:
     """As in OTP, a map of flags may hold more than a supervisor knows."""
     assert check_flags({"intensity": 3, "color": "red"}) == SupFlags(intensity=3)
 
 
+# case: supervisor_SUITE: sup_flags
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
@@ -81,6 +83,7 @@ def test_bad_flags_are_refused_in_otps_words_and_order(flags: object, reason: ob
 # -- specs -----------------------------------------------------------------------------------------
 
 
+# case: supervisor_SUITE: sup_start_map
 @pytest.mark.parametrize(
     ("given", "shutdown"),
     [(spec(), 5.0), (spec(type="supervisor"), "infinity"), (spec(type="supervisor", shutdown=1.5), 1.5)],
@@ -99,6 +102,8 @@ def test_shutdown_is_seconds_or_one_of_two_words(shutdown: Any) -> None:
     assert isinstance(check_spec(spec(shutdown=shutdown)), ChildSpec)
 
 
+# case: supervisor_SUITE: child_specs
+# case: supervisor_SUITE: child_specs_map
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
@@ -140,6 +145,7 @@ def test_the_message_says_which_child_what_was_given_and_what_is_accepted() -> N
     )
 
 
+# case: supervisor_SUITE: child_specs_map
 def test_a_significant_child_needs_a_supervisor_that_looks() -> None:
     """Under auto_shutdown "never" it is refused; where the mode is not known, it is not."""
     significant = spec(significant=True, restart="transient")
@@ -150,6 +156,7 @@ def test_a_significant_child_needs_a_supervisor_that_looks() -> None:
     assert isinstance(check_spec(significant), ChildSpec)
 
 
+# case: supervisor_SUITE: child_specs
 def test_ids_must_differ() -> None:
     """The id is how a child is addressed."""
     refusal = check_specs([spec(), spec(id="b"), spec()])
@@ -157,6 +164,7 @@ def test_ids_must_differ() -> None:
     assert refusal.reason == ("duplicate_child_name", "a")
 
 
+# case: supervisor_SUITE: child_specs
 @pytest.mark.parametrize("junk", ["ab", {"id": "a"}, 7, None])
 def test_specs_are_a_list(junk: object) -> None:
     """A single spec, forgotten to be put in a list, is no list either."""

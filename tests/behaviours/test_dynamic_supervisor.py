@@ -44,6 +44,7 @@ def children(sup: Any) -> list[Any]:
     return [info.child for info in reversed(dynamic.which_children(sup))]
 
 
+# case: dynamic_supervisor_test.exs: terminate_child/2
 @inside
 def test_children_come_and_go_by_their_pids() -> None:
     """Ids do not matter: all may have the same."""
@@ -60,6 +61,9 @@ def test_children_come_and_go_by_their_pids() -> None:
     assert children(sup) == [b]
 
 
+# case: dynamic_supervisor_test.exs: temporary
+# case: dynamic_supervisor_test.exs: transient
+# case: dynamic_supervisor_test.exs: permanent
 @inside
 def test_each_child_keeps_its_own_rules() -> None:
     """Restart and shutdown are those of its spec."""
@@ -74,6 +78,7 @@ def test_each_child_keeps_its_own_rules() -> None:
     assert restarted not in (permanent, transient, temporary)
 
 
+# case: dynamic_supervisor_test.exs: max_children
 @inside
 def test_no_more_than_max_children() -> None:
     """One that is being restarted counts, one that is ignored does not."""
@@ -91,6 +96,7 @@ def test_no_more_than_max_children() -> None:
     assert counted == ChildCounts(1, 0, 0, 1)
 
 
+# case: dynamic_supervisor_test.exs: terminate_child/2
 @inside
 def test_a_child_that_is_being_restarted_can_be_terminated_by_its_last_pid() -> None:
     """The retry that is on its way finds nothing."""
@@ -104,6 +110,8 @@ def test_a_child_that_is_being_restarted_can_be_terminated_by_its_last_pid() -> 
     assert plan.log == [("start", "x"), ("start", "x")]
 
 
+# case: dynamic_supervisor_test.exs: restarted with different values
+# case: dynamic_supervisor_test.exs: try again until it works
 @inside
 def test_a_restart_that_is_ignored_drops_the_child() -> None:
     """And one that fails is tried again."""
@@ -118,6 +126,7 @@ def test_a_restart_that_is_ignored_drops_the_child() -> None:
     assert left.state.name == "b"
 
 
+# case: dynamic_supervisor_test.exs: start_child/2
 @inside
 def test_what_start_child_gives() -> None:
     """A pid with info, or the reason why there is none, as it is."""
@@ -140,6 +149,7 @@ def test_what_start_child_gives() -> None:
     assert children(sup) == [pid]
 
 
+# case: dynamic_supervisor_test.exs: start_child/2
 def test_a_bad_spec_is_refused_in_the_caller() -> None:
     """Before anything is sent, so also if there is nobody to send it to."""
     with pytest.raises(BadChildSpec) as refused:
@@ -164,6 +174,8 @@ def test_the_general_requests_are_understood_too() -> None:
     assert supervisor.which_children(sup) == dynamic.which_children(sup)
 
 
+# case: dynamic_supervisor_test.exs: start_child/2
+# case: dynamic_supervisor_test.exs: restart with extra_arguments
 @inside
 def test_extra_arguments_come_before_those_of_the_child() -> None:
     """At each start and restart."""
@@ -187,6 +199,7 @@ class Small(DynamicSupervisor):
         return DynamicFlags(1, flags.max_restarts, flags.max_seconds)
 
 
+# case: dynamic_supervisor_test.exs: start_link/3
 @inside
 def test_a_subclass_can_say_more() -> None:
     """Its init sees what start_link was given."""
@@ -197,6 +210,7 @@ def test_a_subclass_can_say_more() -> None:
         dynamic.start_child("small", spec())
 
 
+# case: dynamic_supervisor_test.exs: start_link/3
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -220,6 +234,7 @@ def test_bad_flags_are_refused(options: dict[str, Any], reason: object) -> None:
     test()
 
 
+# case: dynamic_supervisor_test.exs: start_link/3
 @inside
 def test_an_init_that_ignores_or_returns_junk() -> None:
     """The first is no failure."""
@@ -235,6 +250,7 @@ def test_an_init_that_ignores_or_returns_junk() -> None:
     assert stopped.value.reason == BadReturn("init", "junk")
 
 
+# case: dynamic_supervisor_test.exs: max restarts
 @inside
 def test_too_many_restarts_end_it() -> None:
     """Counted over all children."""
@@ -246,6 +262,7 @@ def test_too_many_restarts_end_it() -> None:
     assert exit_reason(sup) == Shutdown()
 
 
+# case: dynamic_supervisor_test.exs: terminate/2
 @inside
 def test_all_children_end_at_once_each_within_its_own_time() -> None:
     """The slow are killed, the quick are not."""
@@ -272,6 +289,7 @@ def test_the_arguments_of_a_temporary_child_are_not_kept() -> None:
     assert child.args == ()
 
 
+# case: dynamic_supervisor_test.exs: can be supervised directly
 @inside
 def test_it_can_be_supervised_itself() -> None:
     """As a supervisor, with all the time that its children need."""

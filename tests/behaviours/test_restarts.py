@@ -19,6 +19,15 @@ ORDERLY = [Normal(), Shutdown(), Shutdown("x")]
 REASONS = [*ORDERLY, Killed(), BOOM, "any"]
 
 
+# case: supervisor_SUITE: permanent_normal
+# case: supervisor_SUITE: permanent_shutdown
+# case: supervisor_SUITE: permanent_abnormal
+# case: supervisor_SUITE: transient_normal
+# case: supervisor_SUITE: transient_shutdown
+# case: supervisor_SUITE: transient_abnormal
+# case: supervisor_SUITE: temporary_normal
+# case: supervisor_SUITE: temporary_shutdown
+# case: supervisor_SUITE: temporary_abnormal
 @pytest.mark.parametrize("reason", REASONS)
 def test_who_is_restarted(reason: object) -> None:
     """Permanent: always. Transient: unless it ended in order. Temporary: never."""

@@ -57,6 +57,7 @@ def flags(strategy: Any, intensity: int = 1000, **more: Any) -> SupFlags:
 # -- starting and ending ---------------------------------------------------------------------------
 
 
+# case: supervisor_SUITE: order_of_children
 @inside
 def test_children_start_in_order_and_end_in_reverse() -> None:
     """A later child may need an earlier one, from start to end."""
@@ -97,6 +98,9 @@ class Scripted(Supervisor):
 BOOM = ValueError("boom")
 
 
+# case: supervisor_SUITE: sup_start_error_return
+# case: supervisor_SUITE: sup_start_fail
+# case: supervisor_SUITE: sup_start_map_faulty_specs
 @pytest.mark.parametrize(
     ("returned", "reason"),
     [
@@ -124,6 +128,7 @@ def test_a_bad_init_is_refused_with_its_reason(returned: object, reason: Any) ->
     test()
 
 
+# case: supervisor_SUITE: sup_start_ignore_init
 @inside
 def test_a_supervisor_may_be_ignored() -> None:
     """Then there is none."""
@@ -142,6 +147,7 @@ def test_a_supervisor_without_init_is_told_what_to_write() -> None:
         Empty.start_link()
 
 
+# case: supervisor_SUITE: sup_stop_timeout
 @inside
 def test_a_slow_child_is_killed_after_its_time() -> None:
     """And only that one."""
@@ -156,6 +162,8 @@ def test_a_slow_child_is_killed_after_its_time() -> None:
     assert [entry[:2] for entry in children[0].log][3:] == [("end", "c"), ("end", "b"), ("end", "a")]
 
 
+# case: supervisor_SUITE: sup_stop_infinity
+# case: supervisor_SUITE: sup_stop_brutal_kill
 @inside
 def test_infinity_waits_and_brutal_kill_does_not_ask() -> None:
     """The two other kinds of shutdown."""
@@ -189,6 +197,7 @@ def test_the_exit_of_its_parent_ends_a_supervisor_with_that_reason() -> None:
 # -- restarts --------------------------------------------------------------------------------------
 
 
+# case: supervisor_SUITE: one_for_one
 @inside
 def test_one_for_one_restarts_the_one() -> None:
     """In its place in the order."""
@@ -201,6 +210,8 @@ def test_one_for_one_restarts_the_one() -> None:
     assert after["b"] is not before["b"]
 
 
+# case: supervisor_SUITE: one_for_all
+# case: supervisor_SUITE: order_of_children
 @inside
 def test_one_for_all_ends_the_others_from_the_last_and_starts_all_from_the_first() -> None:
     """They belong together."""
@@ -213,6 +224,7 @@ def test_one_for_all_ends_the_others_from_the_last_and_starts_all_from_the_first
     assert [entry[:2] for entry in children[0].log] == [("end", "c"), ("end", "a"), *starts]
 
 
+# case: supervisor_SUITE: rest_for_one
 @inside
 def test_rest_for_one_restarts_the_later_ones_too() -> None:
     """They were started on top of it."""
@@ -224,6 +236,7 @@ def test_rest_for_one_restarts_the_later_ones_too() -> None:
     assert [entry[:2] for entry in children[0].log] == [("end", "c"), ("start", "b"), ("start", "c")]
 
 
+# case: supervisor_SUITE: temporary_bystander
 @inside
 def test_a_group_restart_drops_temporary_children() -> None:
     """They are ended, and never started again."""
@@ -247,6 +260,8 @@ def test_a_restart_that_fails_is_tried_again_until_it_works() -> None:
     assert a.log.count(("start", "a")) == 7
 
 
+# case: supervisor_SUITE: one_for_all_other_child_fails_restart
+# case: supervisor_SUITE: rest_for_one_other_child_fails_restart
 @inside
 def test_a_retry_in_a_group_begins_at_the_one_that_failed() -> None:
     """rest_for_one leaves alone what was started again before it; one_for_all ends that once more."""
@@ -261,6 +276,7 @@ def test_a_retry_in_a_group_begins_at_the_one_that_failed() -> None:
         assert " ".join(entry[1] for entry in a.log if entry[0] == "start") == restarts
 
 
+# case: supervisor_SUITE: one_for_one
 @inside
 def test_too_many_restarts_end_the_supervisor() -> None:
     """More than the intensity allows within the period, counted over all children."""
@@ -271,6 +287,7 @@ def test_too_many_restarts_end_the_supervisor() -> None:
     assert exit_reason(sup) == Shutdown()
 
 
+# case: supervisor_SUITE: multiple_restarts
 @inside
 def test_restarts_older_than_the_period_are_forgotten() -> None:
     """One a while is no loop."""
@@ -309,6 +326,7 @@ def start_worker() -> Pid:
 original_start = start_worker
 
 
+# case: supervisor_SUITE: transient_normal
 @inside
 def test_a_child_that_ends_in_order_stays_away_if_it_is_transient() -> None:
     """Its spec stays, and it can be started by hand."""
@@ -319,6 +337,7 @@ def test_a_child_that_ends_in_order_stays_away_if_it_is_transient() -> None:
     assert isinstance(supervisor.restart_child(sup, "a"), Pid)
 
 
+# case: supervisor_SUITE: one_for_all
 @inside
 def test_thousands_of_children_that_die_together_are_restarted_in_one_go() -> None:
     """Whoever is restarted by the first exit is not restarted again by its own."""
@@ -366,6 +385,9 @@ def test_all_significant_children_end_the_supervisor() -> None:
 # -- requests --------------------------------------------------------------------------------------
 
 
+# case: supervisor_SUITE: child_adm
+# case: supervisor_SUITE: sup_start_restart_child_returns_error
+# case: supervisor_test.exs: child life-cycle
 @inside
 def test_the_life_of_a_child_by_hand() -> None:
     """Every request with every refusal."""
@@ -405,6 +427,9 @@ def test_the_life_of_a_child_by_hand() -> None:
     assert supervisor.which_children(sup) == []
 
 
+# case: supervisor_SUITE: sup_start_ignore_child
+# case: supervisor_SUITE: sup_start_ignore_temporary_child_start_child
+# case: supervisor_SUITE: already_started_outside_supervisor
 @inside
 def test_start_child_gives_what_the_start_function_gives() -> None:
     """A pid, a pid with info, or nothing; what fails is not kept."""
@@ -429,6 +454,7 @@ def test_start_child_gives_what_the_start_function_gives() -> None:
     assert pids(sup) == {"info": pid, "ignored": None}
 
 
+# case: supervisor_SUITE: hanging_restart_loop
 @inside
 def test_a_child_that_is_being_restarted_can_be_ended_but_nothing_else() -> None:
     """That is how an endless loop of restarts is left."""
@@ -462,6 +488,7 @@ def after_kill(sup: Pid, child: Pid, *requests: Any) -> list[Any]:
     return [gen.wait_response(request_id) for request_id in asked]
 
 
+# case: supervisor_SUITE: child_unlink
 @inside
 def test_a_child_that_unlinked_itself_does_not_hang_anybody() -> None:
     """Its death goes unseen; it is listed, but not counted as active, and can be terminated."""
@@ -474,6 +501,7 @@ def test_a_child_that_unlinked_itself_does_not_hang_anybody() -> None:
     assert pids(sup) == {"a": None}
 
 
+# case: supervisor_SUITE: do_not_save_start_parameters_for_temporary_children
 @inside
 def test_the_arguments_of_a_temporary_child_are_not_kept() -> None:
     """There may be many such children, and their arguments may be large."""
@@ -528,6 +556,7 @@ def test_a_supervisor_that_is_not_there() -> None:
         supervisor.which_children("nobody")
 
 
+# case: supervisor_SUITE: child_specs_map
 def test_specs_can_be_checked_without_starting_anything() -> None:
     """With the supervisor's auto_shutdown, if it is known."""
     significant = Plan("a").spec(significant=True, restart="transient")
@@ -556,6 +585,7 @@ def simple(**changed: Any) -> Pid:
     return supervisor.start_link([template], flags=flags("simple_one_for_one"))
 
 
+# case: supervisor_SUITE: simple_one_for_one_extra
 @inside
 def test_extra_arguments_come_behind_those_of_the_template() -> None:
     """One by one, or in a list as in OTP; a restart has them too."""
@@ -568,6 +598,8 @@ def test_extra_arguments_come_behind_those_of_the_template() -> None:
     assert isinstance(supervisor.start_child(sup), Pid)
 
 
+# case: supervisor_SUITE: child_adm_simple
+# case: supervisor_SUITE: sup_start_map_simple
 @inside
 def test_children_without_ids_are_known_by_their_pids() -> None:
     """A dead pid may have been a child, so it is no error; requests that need an id are."""
@@ -591,6 +623,8 @@ def test_children_without_ids_are_known_by_their_pids() -> None:
     assert supervisor.count_children(sup) == ChildCounts(1, 1, 0, 1)
 
 
+# case: supervisor_SUITE: count_restarting_children
+# case: supervisor_SUITE: hanging_restart_loop_simple
 @inside
 def test_a_pool_whose_restart_fails_keeps_the_child_under_its_last_pid() -> None:
     """It is listed as restarting, is not active, and can be terminated by that pid."""
@@ -605,6 +639,7 @@ def test_a_pool_whose_restart_fails_keeps_the_child_under_its_last_pid() -> None
     assert plan.log == [("start", "x"), ("start", "x")]
 
 
+# case: supervisor_SUITE: simple_one_for_one_restart_ignore
 @inside
 def test_a_pool_forgets_a_child_whose_restart_is_ignored() -> None:
     """It is not wanted any more."""
@@ -614,6 +649,7 @@ def test_a_pool_forgets_a_child_whose_restart_is_ignored() -> None:
     assert supervisor.count_children(sup) == ChildCounts(1, 0, 0, 0)
 
 
+# case: supervisor_SUITE: simple_one_for_one_shutdown
 @inside
 def test_a_pool_ends_all_children_at_the_same_time() -> None:
     """The slow ones share one time-out."""
@@ -631,6 +667,7 @@ def test_a_pool_ends_all_children_at_the_same_time() -> None:
 # -- trees -----------------------------------------------------------------------------------------
 
 
+# case: supervisor_SUITE: tree
 @inside
 def test_a_tree_that_gives_up_below_is_rebuilt_from_above() -> None:
     """The inner supervisor comes back with its own children; what was added to it at run time is lost."""
@@ -648,6 +685,7 @@ def test_a_tree_that_gives_up_below_is_rebuilt_from_above() -> None:
     assert list(pids(second)) == ["x"]
 
 
+# case: supervisor_SUITE: simple_global_supervisor
 @inside
 def test_children_of_a_killed_supervisor_go_with_it() -> None:
     """By their links."""

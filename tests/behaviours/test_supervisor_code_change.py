@@ -43,6 +43,7 @@ def spec(name: str, **changed: Any) -> ChildSpec:
 MANY = SupFlags(intensity=1000)
 
 
+# case: supervisor_SUITE: code_change
 @inside
 def test_children_stay_new_ones_wait_and_left_out_ones_are_kept_as_the_newest() -> None:
     """Old a, b and new c, a gives, newest first: b, a, c."""
@@ -61,6 +62,8 @@ def test_children_stay_new_ones_wait_and_left_out_ones_are_kept_as_the_newest() 
     assert pids(sup)["a"] is None  # its new spec says transient
 
 
+# case: supervisor_SUITE: code_change
+# case: supervisor_SUITE: significant_upgrade_never_any
 @inside
 def test_new_flags_hold_for_the_children_that_are_there() -> None:
     """Here: one may not be restarted any more, and the significant one is looked at."""
@@ -106,6 +109,8 @@ def test_a_child_that_is_being_restarted_is_so_afterwards() -> None:
     assert is_alive(pids(sup)["a"])
 
 
+# case: supervisor_SUITE: code_change
+# case: supervisor_SUITE: code_change_map
 @pytest.mark.parametrize(
     ("result", "refusal"),
     [
@@ -135,6 +140,7 @@ def test_what_cannot_be_changes_nothing(result: object, refusal: type[Exception]
     test()
 
 
+# case: supervisor_SUITE: code_change
 @inside
 def test_ignore_changes_nothing() -> None:
     """As in OTP."""
@@ -146,6 +152,7 @@ def test_ignore_changes_nothing() -> None:
     assert pids(sup) == before
 
 
+# case: supervisor_SUITE: code_change_simple
 @inside
 def test_the_template_of_a_pool_can_change() -> None:
     """Its rules hold for all children, its start for new ones and for restarts; a second template is refused."""
@@ -179,6 +186,7 @@ class ChangingPool(DynamicSupervisor):
         return flags.extra_arguments[-1]
 
 
+# case: dynamic_supervisor_test.exs: code_change/3
 @inside
 def test_the_flags_of_a_dynamic_supervisor_can_change() -> None:
     """Children above a new max_children stay."""
