@@ -178,6 +178,27 @@ def test_the_template_of_a_pool_can_change() -> None:
     assert is_alive(third)
 
 
+# case: supervisor_SUITE: code_change_simple
+# case: supervisor_SUITE: code_change_simple_map
+@pytest.mark.parametrize("templates", [0, 2])
+@inside
+def test_a_pool_has_one_template_after_an_upgrade_too(templates: int) -> None:
+    """None or another one beside it is refused, and nothing has changed."""
+    one = {"id": "t", "start": Fun(Worker.start_link, (Plan("x"),))}
+    simple = {"strategy": "simple_one_for_one", "intensity": 1000}
+    script: list[Any] = [(simple, [one])]
+    sup = Changing.start_link(script)
+    child = supervisor.start_child(sup)
+    script.append((simple, [one, {**one, "id": "u"}][:templates]))
+    with pytest.raises(ChangeCodeFailed):
+        change(sup)
+    assert [info.child for info in supervisor.which_children(sup)] == [child]
+    assert supervisor.get_childspec(sup, child).id == "t"
+    script.append((simple, [{**one, "restart": "transient"}]))
+    change(sup)
+    assert supervisor.get_childspec(sup, child).restart == "transient"
+
+
 class ChangingPool(DynamicSupervisor):
     """Its init returns what is in the last place of the extra arguments by then."""
 
