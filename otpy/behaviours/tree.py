@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from otpy.behaviours.children_state import Row, children_of, has_child
+from otpy.behaviours.children_state import children_of, has_child
 from otpy.behaviours.gen_server import Behaviour
 from otpy.kernel.pid import Pid
 from otpy.kernel.primitives import Dest, process_info, resolve
@@ -108,10 +108,21 @@ def tree(root: Dest | None = None) -> Tree:
     """Return a snapshot of all supervision trees and free processes, or of what is below *root*."""
     if root is not None:
         return Tree((_node(resolve(root), None),))
-    processes = current_runtime().processes()
-    roots = (process for process in processes if getattr(process.actor, "in_tree", True))
-    nodes = {id(process): _node(process, None) for process in roots if not is_supervised(process)}
+    nodes = {id(process): _node(process, None) for process in roots()}
     return Tree(tuple(nodes.values()))
+
+
+def roots() -> Iterator[Process]:
+    """Yield the processes that nobody has below itself."""
+    for process in current_runtime().processes():
+        if getattr(process.actor, "in_tree", True) and not is_supervised(process):
+            yield process
+
+
+def below(process: Process) -> Iterator[tuple[Any, Process | Literal["restarting"] | None]]:
+    """Yield whom *process* has directly below itself: with the id, if it is a supervisor's child, else None."""
+    yield from ((row.id, row.child) for row in children_of(process))
+    yield from ((None, resolve(pid)) for pid in _below(process))
 
 
 def is_supervised(process: Process) -> bool:
@@ -140,17 +151,14 @@ def _node(process: Process, ident: Any) -> Node:
         status=info.status,
         message_queue_len=info.message_queue_len,
         vsn=info.vsn,
-        children=(
-            *(_child(row) for row in children_of(process)),
-            *(_node(resolve(pid), None) for pid in _below(process)),
-        ),
+        children=tuple(_child(child_id, child) for child_id, child in below(process)),
     )
 
 
-def _child(row: Row) -> Node:
-    if isinstance(row.child, Process):
-        return _node(row.child, row.id)
-    return Node(row.id, None, "", "", "restarting" if row.child == "restarting" else "stopped", 0, None)
+def _child(ident: Any, child: Process | Literal["restarting"] | None) -> Node:
+    if isinstance(child, Process):
+        return _node(child, ident)
+    return Node(ident, None, "", "", child or "stopped", 0, None)
 
 
 def _plain(node: Node) -> dict[str, Any]:

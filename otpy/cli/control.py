@@ -161,11 +161,11 @@ class ControlServer:
     def _serve(self, connection: socket.socket) -> None:
         client = Client(connection)
         try:
-            with connection:
-                answer = self._answer(connection, client)
-                if answer is not None:
-                    client.send(answer)
+            answer = self._answer(connection, client)
+            if answer is not None:
+                client.send(answer)
         finally:
+            client.close()
             self._leave(threading.current_thread())
 
     def _leave(self, thread: threading.Thread) -> None:
@@ -204,7 +204,8 @@ class Client:
         self._connection = connection
         self._sending = threading.Lock()
         self._converses = False
-        self._over = False
+        self._over = False  # there is nobody to send anything to
+        self._deaf = False  # whatever it says is not heard any more
 
     def __call__(self, name: str, **facts: Any) -> None:
         """Send an event, if the client is still there and reads."""
@@ -218,7 +219,14 @@ class Client:
         """Send *answer* if the client is still there and reads."""
         with self._sending:
             if not self._over:
-                _send(self._connection, answer, None if self._converses else WRITE_SECONDS)
+                self._over = not _send(self._connection, answer, None if self._converses else WRITE_SECONDS)
+
+    def close(self) -> None:
+        """Close the connection when nobody sends any more: its number may be another client's at once."""
+        _shut(self._connection, socket.SHUT_RDWR)
+        with self._sending:
+            self._over = True
+            self._connection.close()
 
     def gone(self) -> bool:
         """Whether the connection was closed, at either end. What a client sends besides is left alone."""
@@ -239,10 +247,12 @@ class Client:
             try:
                 yield read_said(self._connection)
             except (Disconnected, OSError):
+                self._over = self._over or not self._deaf
                 return
 
     def hear_no_more(self) -> None:
         """See Emit.hear_no_more."""
+        self._deaf = True
         _shut(self._connection, socket.SHUT_RD)
 
     def hang_up(self) -> None:
@@ -263,16 +273,18 @@ def _failure(error: Exception) -> Failure:
     )
 
 
-def _send(connection: socket.socket, answer: Answer, seconds: float | None) -> None:
-    """Send *answer* if the client is still there, and reads within *seconds*."""
+def _send(connection: socket.socket, answer: Answer, seconds: float | None) -> bool:
+    """Send *answer*; return whether the client is still there, and has read it within *seconds*."""
     try:
         connection.settimeout(seconds)
         send_frame(connection, answer, ANSWER_LIMIT)
     except FrameError as error:
-        _send(connection, Failure(str(error), FAILED, type(error).__name__), seconds)
+        return _send(connection, Failure(str(error), FAILED, type(error).__name__), seconds)
     except OSError as error:
         _log.info("a client left, or does not read: %s", error)
         _shut(connection, socket.SHUT_RDWR)  # a frame may be half sent; nothing that follows would make sense
+        return False
+    return True
 
 
 def _refuse(connection: socket.socket, why: str) -> None:

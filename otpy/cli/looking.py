@@ -16,10 +16,8 @@ import msgspec
 from rich.pretty import pretty_repr
 
 from otpy import upgrade
-from otpy.behaviours.children_state import Row as ChildRow
-from otpy.behaviours.children_state import children_of
 from otpy.behaviours.gen_server import Behaviour
-from otpy.behaviours.tree import is_supervised
+from otpy.behaviours.tree import below, roots
 from otpy.cli.exits import BadInput
 from otpy.cli.frames import FrameError, Said
 from otpy.cli.rows import Batch, Child, Details, Level, Row, Upgrade
@@ -30,6 +28,7 @@ from otpy.upgrade.engine import engine
 
 if TYPE_CHECKING:
     from otpy.cli.control import Emit
+    from otpy.kernel.pid import Pid
     from otpy.kernel.process import Process
 
 ROOTS: Final = 0
@@ -147,29 +146,29 @@ def rows(living: Iterable[Process]) -> Iterator[Row]:
 def levels(pids: Iterable[int]) -> list[Level]:
     """Return what is directly below each of the processes with the numbers *pids*; of one that has ended, nothing."""
     wanted = set(pids)
-    living = current_runtime().processes()
-    found = [_level(each.id, children_of(each)) for each in living if each.id in wanted]
+    found = [_level(each.id, below(each)) for each in current_runtime().processes() if each.id in wanted]
     if ROOTS in wanted:
-        roots = [process for process in living if not is_supervised(process)]
-        found.append(Level(ROOTS, len(roots), [_place("", process) for process in roots[:LEVEL_AT_MOST]]))
+        found.append(_level(ROOTS, ((None, root) for root in roots())))
     return found
 
 
-def _level(pid: int, below: Sequence[ChildRow]) -> Level:
-    return Level(pid, len(below), [_place(_text(row.id), row.child) for row in below[:LEVEL_AT_MOST]])
+def _level(pid: int, children: Iterable[tuple[object, Process | str | None]]) -> Level:
+    told = list(children)
+    return Level(pid, len(told), [_place(_text(ident), child) for ident, child in told[:LEVEL_AT_MOST]])
 
 
 def _place(ident: str, child: Process | str | None) -> Child:
-    if child is None or isinstance(child, str):
-        return Child(ident, None, "", "", "", child or "stopped", 0, 0)
-    row = next(rows([child]), None)
-    if row is None:
-        return Child(ident, None, "", "", "", "stopped", 0, 0)
-    below = len(children_of(child))
-    return Child(ident, row.pid, row.name, row.behaviour, row.vsn, row.status, row.queue, below)
+    row = None if child is None or isinstance(child, str) else next(rows([child]), None)
+    if row is None or child is None or isinstance(child, str):
+        return Child(ident, None, "", "", "", child if isinstance(child, str) else "stopped", 0, 0)
+    count = sum(1 for _ in below(child))
+    return Child(ident, row.pid, row.name, row.behaviour, row.vsn, row.status, row.queue, count)
 
 
 def _text(ident: object) -> str:
+    """Return the id of a child as text; the children of a pool have none."""
+    if ident is None:
+        return ""
     return ident if isinstance(ident, str) else repr(ident)
 
 
@@ -195,14 +194,14 @@ def process(_node: str, args: ProcessArgs, _emit: Emit) -> Details:
         reductions=info.reductions,
         trap_exit=info.trap_exit,
         waits_for=None if waits_for is None or waits_for is found.runtime.system else repr(waits_for),
-        links=_named(info.links),
+        links=_named(sorted(info.links, key=lambda pid: pid.id)),
         monitors=_named(info.monitors),
         ancestors=_named(info.ancestors),
         state=state_text(found) if args.state else None,
     )
 
 
-def _named(pids: tuple[Any, ...]) -> list[str]:
+def _named(pids: Sequence[Pid]) -> list[str]:
     names = [repr(pid) for pid in pids[:_NAMED_AT_MOST]]
     return names if len(pids) <= _NAMED_AT_MOST else [*names, f"… and {len(pids) - _NAMED_AT_MOST:,} more"]
 

@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any, Final, TextIO, TypeAlias, final
 
+from otpy.kernel.here import current
+
 Tell: TypeAlias = Callable[[str, str], object]
 """Takes "out" or "err", and text."""
 
@@ -34,7 +36,9 @@ class Screen:
         self._closed = False
 
     def write(self, kind: str, text: str) -> None:
-        """Print *text*; once it is closed, for nobody."""
+        """Print *text*. Once it is closed nothing is: the code of a process that has ended for it ends here."""
+        if self._closed:
+            current()
         for start in range(0, len(text), PIECE):
             self._write(kind, text[start : start + PIECE])
 

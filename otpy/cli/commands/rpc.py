@@ -16,7 +16,12 @@ from otpy.cli.frames import Event
 from otpy.cli.options import ANY_NODE, AS_TEXT, Output, Seconds, Where
 
 What = Annotated[
-    str, Parameter(help="Python, or module:function to call; - reads Python from standard input.", show_default=False)
+    str,
+    Parameter(
+        help="Python, or module:function to call; - reads Python from standard input.",
+        show_default=False,
+        allow_leading_hyphen=True,
+    ),
 ]
 Args = Annotated[
     str,

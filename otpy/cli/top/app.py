@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, final
 
 import msgspec
 from rich.text import Text
@@ -11,24 +11,27 @@ from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.css.query import NoMatches
 from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
 
 from otpy.cli.exits import CommandError
 from otpy.cli.show import Record, changes
 from otpy.cli.top.branches import Branches
 from otpy.cli.top.detail import detail_text
-from otpy.cli.top.link import Link, News, Wants
+from otpy.cli.top.link import Closed, Link, News, Wants
 from otpy.cli.top.listing import Listing
 from otpy.cli.top.model import COLUMNS, QUEUES, Column, Line, Processes, largest_first
 from otpy.kernel.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from textual.app import ComposeResult
     from textual.widget import Widget
 
     from otpy.cli.rows import Child, Details
+
+ResultT = TypeVar("ResultT")
 
 _SHORTEST: Final = 0.25
 _LONGEST: Final = 60.0
@@ -78,7 +81,7 @@ class Top(App[None]):
         Binding("s", "sort", "Sort"),
         Binding("r", "reverse", "Reverse"),
         Binding("v", "state", "State"),
-        Binding("space", "pause", "Pause"),
+        Binding("p", "pause", "Pause"),
         Binding("plus,equals_sign", "slower", "Slower", show=False),
         Binding("minus", "faster", "Faster", show=False),
         Binding("f5", "refresh", "Refresh", show=False),
@@ -133,19 +136,26 @@ class Top(App[None]):
 
     def wants(self) -> Wants:
         """Return what is visible."""
-        return self.call_from_thread(self._wants)
+        return self._in_app(self._wants)
 
     def connected(self) -> None:
         """Begin anew."""
-        self.call_from_thread(self._connected)
+        self._in_app(self._connected)
 
     def lost(self, why: str) -> None:
         """Say that the node is gone; what it told last stays to be read."""
-        self.call_from_thread(self._show_lost, why)
+        self._in_app(self._show_lost, why)
 
     def took(self, news: News) -> None:
         """Show what came."""
-        self.call_from_thread(self._took, news)
+        self._in_app(self._took, news)
+
+    def _in_app(self, do: Callable[..., ResultT], *args: Any) -> ResultT:
+        """Call `do(*args)` on the thread of the app, and wait for it. Raises Closed if the app closes."""
+        try:
+            return self.call_from_thread(do, *args)
+        except (NoMatches, RuntimeError) as error:  # its widgets are gone already, or it has ended
+            raise Closed from error
 
     def _wants(self) -> Wants:
         return Wants(
@@ -192,7 +202,7 @@ class Top(App[None]):
         known = self._processes
         yield Text(self._node, style="bold")
         if self._lost is not None:
-            yield Text(f"the node is gone, trying again: {self._lost}", style="bold red")
+            yield Text(f"gone, trying again ({self._lost.partition(';')[0]})", style="bold red")
             return
         silent = SystemClock.now() - self._heard
         if silent > self.link.interval + _SILENT_SECONDS and not self.link.paused:

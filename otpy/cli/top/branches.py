@@ -81,7 +81,7 @@ def _same(child: Child | None) -> tuple[str, int | None] | None:
 
 
 def _label(child: Child) -> Text:
-    label = Text(f"{child.id}: " if child.id else "", style="dim")
+    label = Text().append(f"{child.id}: " if child.id else "", style="dim")
     if child.pid is None:
         return label.append(child.status, style="yellow")
     label.append(child.name, style="bold").append(f" <{child.pid}> {child.behaviour}", style="dim")

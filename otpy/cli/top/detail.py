@@ -22,7 +22,7 @@ def detail_text(details: Details | str) -> Text:
 
 
 def _line(name: str, value: str) -> Text:
-    return Text(f"{name:<{_NAME_WIDTH}}", style="dim").append(value, style="")
+    return Text().append(f"{name:<{_NAME_WIDTH}}", style="dim").append(value)
 
 
 def _facts(of: Details) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,8 +35,12 @@ class News(NamedTuple):
     history: Any
 
 
+class Closed(Exception):
+    """Nobody looks any more."""
+
+
 class Screen(Protocol):
-    """Who shows what comes. All of it is called on the thread of the link."""
+    """Who shows what comes. All of it is called on the thread of the link; it raises Closed when nobody looks."""
 
     def wants(self) -> Wants:
         """Return what is visible."""
@@ -86,6 +91,10 @@ class Link:
         return details_of(self._path, pid, state=True)
 
     def _run(self) -> None:
+        with contextlib.suppress(Closed):
+            self._ask_again_and_again()
+
+    def _ask_again_and_again(self) -> None:
         while not self._stopped:
             try:
                 with conversation(self._path, "top", {}) as talk:

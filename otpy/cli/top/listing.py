@@ -31,7 +31,7 @@ class Listing(ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"listing--header", "listing--sorted", "listing--cursor", "listing--empty"}
     DEFAULT_CSS = """
-    Listing { height: 1fr; overflow-x: hidden; overflow-y: scroll; }
+    Listing { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     Listing > .listing--header { background: $panel; color: $foreground; text-style: bold; }
     Listing > .listing--sorted { background: $panel; color: $accent; text-style: bold; }
     Listing > .listing--cursor { background: $primary; color: $text; }
