@@ -201,12 +201,13 @@ class _Proposals:
         self._processes = processes
 
     def run(self) -> Rehearsed:
-        """Ask all of them."""
-        for process in self._processes:
+        """Ask all of them, but for those that have only begun: they have no state yet, and ask by themselves."""
+        begun = [process for process in self._processes if process.state is not None]
+        for process in begun:
             self._ask(process)
             self.progress += 1
-        count = len(self._processes)
-        return Rehearsed(self.name, tried=count, total=count, problems=tuple(map(str, self.errors)))
+        count, total = len(begun), len(self._processes)
+        return Rehearsed(self.name, tried=count, total=total, problems=tuple(map(str, self.errors)), busy=total - count)
 
     def _ask(self, process: Process) -> None:
         new_class, allow = self.trial.new_class(self._kind), self._transaction.policy.otpy_effects
@@ -215,6 +216,8 @@ class _Proposals:
                 state, extra = self.trial.state_of(process), self.trial.extra_for(self._kind)
                 plan, seen = proposal(process, new_class, state=state, extra=extra, allow=allow)
         except Exception as error:  # noqa: BLE001 - whatever `init` raises is what is wrong with it
+            if process.exit_reason is not None:
+                return  # it has ended meanwhile, and its state with it
             text = f"{process!r}: the init of {self.name} cannot be asked again: {type(error).__name__}: {error}"
             self.errors.append(MigrationFailed(text, process, error))
             return

@@ -413,3 +413,34 @@ def test_all_below_a_supervisor_that_leaves_leave_with_it(module: Make) -> None:
     plan = new.plan(new.replaced(new.flags, []))
     assert len(children.leaving(above, plan)) == 5
     otpy.stop(above, timeout=DEADLINE)
+
+
+@inside
+def test_a_supervisor_whose_children_still_start_is_in_nobodys_way(module: Make) -> None:
+    """It has no state yet that its new `init` could be compared with; when it has, it is asked like the others."""
+    before = source("""
+        import otpy
+
+        __vsn__ = "1"
+
+        class Slow(otpy.GenServer):
+            def init(self, arg):
+                otpy.send("test", otpy.self_pid())
+                otpy.receive()
+                return otpy.Ok(arg)
+
+        class Top(otpy.Supervisor):
+            def init(self, arg):
+                return otpy.SupFlags(), [Slow.child_spec(1)]
+    """)
+    otpy.register("test", otpy.self_pid())
+    made = module("m_slow", before)
+    starter = otpy.spawn(lambda: otpy.send("test", made.Top.start()))
+    child = otpy.receive(timeout=20.0)
+    with at_step("suspend", lambda: otpy.send(child, "go on")):
+        after = before.replace('"1"', '"2"').replace("SupFlags()", "SupFlags('rest_for_one')")
+        report = upgrade.reload_module("m_slow", after)
+    assert report.status == "completed"
+    top = otpy.receive(timeout=20.0)
+    assert otpy.sys.get_state(top).flags.strategy == "rest_for_one"
+    otpy.exit(starter, otpy.Kill())
