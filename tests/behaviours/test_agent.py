@@ -32,7 +32,7 @@ def zero() -> int:
     return 0
 
 
-# case: Elixir: agent_test.exs: child_spec
+# case: agent_test.exs: child_spec
 @inside
 def test_a_supervisor_starts_an_agent_by_its_spec() -> None:
     """With its function and name; a subclass has an id of its own."""
@@ -50,7 +50,11 @@ def test_a_supervisor_starts_an_agent_by_its_spec() -> None:
     assert [info.child for info in otpy.supervisor.which_children(supervisor)][1] == otpy.whereis("number")
 
 
-# case: Elixir: agent_test.exs: child_spec
+# case: agent_test.exs: get
+# case: agent_test.exs: update
+# case: agent_test.exs: get_and_update
+# case: agent_test.exs: cast
+# case: agent_test.exs: stop
 @inside
 def test_an_agent_is_read_and_changed_by_functions() -> None:
     """They run inside it, one at a time, with the state first and what they were given behind it."""
@@ -66,7 +70,8 @@ def test_an_agent_is_read_and_changed_by_functions() -> None:
     assert not otpy.is_alive(agent)
 
 
-# case: Elixir: agent_test.exs: child_spec
+# case: agent_test.exs: start
+# case: agent_test.exs: start_link
 @inside
 def test_an_agent_is_started_with_a_link_or_without_or_monitored() -> None:
     """Under a name or a Via, within a time; what its function raises is why it did not start."""
@@ -174,7 +179,7 @@ def test_an_agent_on_the_event_loop_takes_coroutines_too() -> None:
     assert Agent.get(agent, lambda state: state) == 17
 
 
-# case: Elixir: agent_test.exs: change_code with an {m,f,a} extra applies it to the state
+# case: agent_test.exs: change_code
 @inside
 def test_change_code_applies_a_function_to_the_state() -> None:
     """By name, as in Elixir, or as it is; one that raises changes nothing; other extras are for others."""

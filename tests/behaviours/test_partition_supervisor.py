@@ -52,7 +52,7 @@ def number(key: Any) -> int:
     return int(partition)
 
 
-# case: Elixir: partition_supervisor_test.exs: child_spec id = name (or the via value)
+# case: partition_supervisor_test.exs: child_spec
 @inside
 def test_the_id_of_the_supervisor_is_its_name() -> None:
     """So that a supervisor may have several; for a Via it is the key."""
@@ -63,7 +63,8 @@ def test_the_id_of_the_supervisor_is_its_name() -> None:
     assert PartitionSupervisor.partitions("parts") == 2
 
 
-# case: Elixir: partition_supervisor_test.exs: child_spec id = name (or the via value)
+# case: partition_supervisor_test.exs: child_spec
+# case: partition_supervisor_test.exs: partitions/1
 @inside
 def test_there_are_as_many_partitions_as_cores() -> None:
     """Unless it is said how many."""
@@ -71,7 +72,7 @@ def test_there_are_as_many_partitions_as_cores() -> None:
     assert PartitionSupervisor.partitions(pid) == cores() >= 1
 
 
-# case: Elixir: partition_supervisor_test.exs: child_spec id = name (or the via value)
+# case: partition_supervisor_test.exs: child_spec
 @pytest.mark.parametrize(
     ("options", "error"),
     [
@@ -111,7 +112,7 @@ def test_flags_that_cannot_be_are_refused() -> None:
         start()
 
 
-# case: Elixir: partition_supervisor_test.exs: {:via,PartitionSupervisor,{name,key}} routes
+# case: partition_supervisor_test.exs: via
 @inside
 def test_a_key_always_leads_to_the_same_partition() -> None:
     """Whole numbers by their absolute value, modulo the number of partitions; others by a hash."""
@@ -122,7 +123,7 @@ def test_a_key_always_leads_to_the_same_partition() -> None:
     assert {number(str(key)) for key in range(100)} == {0, 1, 2, 3}
 
 
-# case: Elixir: partition_supervisor_test.exs: {:via,PartitionSupervisor,{name,key}} routes
+# case: partition_supervisor_test.exs: via
 @inside
 def test_a_via_stands_wherever_a_process_can() -> None:
     """For calls, casts, messages, monitors, stops; and for a partition that was restarted."""
@@ -172,7 +173,7 @@ def test_the_partition_of_a_text_is_the_same_in_each_run() -> None:
     assert partition_of(Color.RED, 1000) == partition_of("red", 1000)
 
 
-# case: Elixir: partition_supervisor_test.exs: with_arguments changes the arguments per partition
+# case: partition_supervisor_test.exs: with_arguments
 @inside
 def test_each_partition_gets_arguments_of_its_own() -> None:
     """Made from those of the spec, by its number."""
@@ -182,7 +183,9 @@ def test_each_partition_gets_arguments_of_its_own() -> None:
     assert otpy.call(Via(PartitionSupervisor, ("same", 1)), "?")[0] == "same"
 
 
-# case: Elixir: partition_supervisor_test.exs: with_arguments changes the arguments per partition
+# case: partition_supervisor_test.exs: which_children
+# case: partition_supervisor_test.exs: count_children
+# case: partition_supervisor_test.exs: partitions/1
 @inside
 def test_partitions_are_listed_by_their_numbers() -> None:
     """As the children of any supervisor; there are never more or fewer."""
@@ -201,7 +204,7 @@ def test_partitions_are_listed_by_their_numbers() -> None:
     assert number(1) == 1
 
 
-# case: Elixir: partition_supervisor_test.exs: with_arguments changes the arguments per partition
+# case: partition_supervisor_test.exs: noproc
 @inside
 def test_who_is_not_there_has_no_partitions() -> None:
     """Whatever is asked of it."""
@@ -215,7 +218,7 @@ def test_who_is_not_there_has_no_partitions() -> None:
             ask("nobody")
 
 
-# case: Elixir: partition_supervisor_test.exs: with_arguments changes the arguments per partition
+# case: partition_supervisor_test.exs: stop
 @inside
 def test_stop_returns_when_all_partitions_are_dead() -> None:
     """They are ended as the children of any supervisor."""

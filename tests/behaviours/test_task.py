@@ -68,7 +68,7 @@ def dead(task: Task[Any]) -> None:
 # -- starting --------------------------------------------------------------------------------------
 
 
-# case: Elixir: task_test.exs: child_spec
+# case: task_test.exs: child_spec
 @inside
 def test_a_task_is_temporary_unless_its_spec_says_otherwise() -> None:
     """A task that has done its work, or failed at it, is not tried again by itself."""
@@ -79,7 +79,7 @@ def test_a_task_is_temporary_unless_its_spec_says_otherwise() -> None:
     assert get() == "ran"
 
 
-# case: Elixir: task_test.exs: child_spec
+# case: task_test.exs: async
 @inside
 def test_a_task_is_linked_and_monitored_and_sends_its_result_before_its_end() -> None:
     """So that an owner which is a server gets all there is to know by messages."""
@@ -92,7 +92,7 @@ def test_a_task_is_linked_and_monitored_and_sends_its_result_before_its_end() ->
     assert get() == otpy.Down(task.ref, task.pid, otpy.Normal())  # type: ignore[arg-type]
 
 
-# case: Elixir: task_test.exs: child_spec
+# case: task_test.exs: async
 @inside
 def test_a_task_knows_its_callers() -> None:
     """Who wanted it, and who wanted that one: what a log or a trace of work goes by."""
@@ -104,7 +104,8 @@ def test_a_task_knows_its_callers() -> None:
     assert get() == ()
 
 
-# case: Elixir: task_test.exs: start is unlinked
+# case: task_test.exs: start
+# case: task_test.exs: start_link
 @inside
 def test_start_and_start_link_run_a_function_for_its_effects() -> None:
     """Linked with who starts it or not; nobody gets a result."""
@@ -117,7 +118,7 @@ def test_start_and_start_link_run_a_function_for_its_effects() -> None:
     assert otpy.flush() == []
 
 
-# case: Elixir: task_test.exs: start is unlinked
+# case: task_test.exs: completed/1
 @inside
 def test_a_completed_task_is_as_any_other() -> None:
     """For code that has the value already where a task is wanted."""
@@ -159,7 +160,7 @@ def test_the_crash_of_a_task_is_reported_with_what_it_ran() -> None:
 # -- await -----------------------------------------------------------------------------------------
 
 
-# case: Elixir: task_test.exs: await/2
+# case: task_test.exs: await/2
 @inside
 def test_a_task_that_is_too_slow_is_an_error_and_its_result_is_dropped() -> None:
     """No message of it is found in the mailbox later."""
@@ -172,7 +173,7 @@ def test_a_task_that_is_too_slow_is_an_error_and_its_result_is_dropped() -> None
     assert otpy.flush() == []
 
 
-# case: Elixir: task_test.exs: await/2
+# case: task_test.exs: await/2
 @pytest.mark.parametrize(
     ("end", "reason"),
     [
@@ -190,7 +191,7 @@ def test_a_task_that_exits_has_no_result(end: Callable[[], Any], reason: Any) ->
     assert caught.value.reason == reason
 
 
-# case: Elixir: task_test.exs: await/2
+# case: task_test.exs: await/2
 @inside
 def test_what_a_task_raised_is_the_cause_of_the_error() -> None:
     """Its traceback leads to the line that failed."""
@@ -204,7 +205,7 @@ def test_what_a_task_raised_is_the_cause_of_the_error() -> None:
     assert names[-1] == "fail"
 
 
-# case: Elixir: task_test.exs: await/2
+# case: task_test.exs: async
 @inside
 def test_a_task_that_fails_takes_its_owner_along() -> None:
     """They are linked: the owner counts on the result."""
@@ -227,7 +228,11 @@ def test_an_owner_that_awaits_a_task_that_was_shut_down_ends_as_a_shutdown() -> 
     assert isinstance(reason.detail, otpy.TaskExited)
 
 
-# case: Elixir: task_test.exs: await/2
+# case: task_test.exs: await/2
+# case: task_test.exs: yield/2
+# case: task_test.exs: shutdown/2
+# case: task_test.exs: ignore/1
+# case: task_test.exs: await_many/2
 @inside
 def test_only_the_owner_gets_the_result() -> None:
     """The messages go to its mailbox, where nobody else looks."""
@@ -266,7 +271,7 @@ def test_a_time_that_is_none_is_refused(wrong: Any) -> None:
 # -- await_many ------------------------------------------------------------------------------------
 
 
-# case: Elixir: task_test.exs: await_many/2
+# case: task_test.exs: await_many/2
 @inside
 def test_many_results_come_in_the_order_of_the_tasks() -> None:
     """Whichever is ready first; and what else is in the mailbox stays there."""
@@ -280,7 +285,7 @@ def test_many_results_come_in_the_order_of_the_tasks() -> None:
     assert otpy.flush() == ["other"]
 
 
-# case: Elixir: task_test.exs: await_many/2
+# case: task_test.exs: await_many/2
 def test_many_tasks_share_one_timeout() -> None:
     """It is for all of them, and names who was late."""
     clock = HandClock()
@@ -321,7 +326,7 @@ def eventually_dead(task: Task[Any]) -> None:
         look.wait(0.001)
 
 
-# case: Elixir: task_test.exs: await_many/2
+# case: task_test.exs: await_many/2
 @inside
 def test_one_of_many_that_fails_ends_the_wait_at_once() -> None:
     """The results of the others are wanted no more."""
@@ -338,7 +343,7 @@ def test_one_of_many_that_fails_ends_the_wait_at_once() -> None:
 # -- yield -----------------------------------------------------------------------------------------
 
 
-# case: Elixir: task_test.exs: yield/2, yield_many/2
+# case: task_test.exs: yield/2
 @inside
 def test_yield_says_what_has_come_and_may_be_asked_again() -> None:
     """A result, an exit, or nothing yet."""
@@ -351,7 +356,7 @@ def test_yield_says_what_has_come_and_may_be_asked_again() -> None:
     assert Task.async_(leave, "no").yield_() == Exited("no")
 
 
-# case: Elixir: task_test.exs: yield/2, yield_many/2
+# case: task_test.exs: yield_many/2
 @inside
 def test_yield_many_keeps_the_order_and_waits_no_longer_than_it_has_to() -> None:
     """Each task with what has come of it."""
@@ -368,7 +373,7 @@ def test_yield_many_keeps_the_order_and_waits_no_longer_than_it_has_to() -> None
 # -- shutdown --------------------------------------------------------------------------------------
 
 
-# case: Elixir: task_test.exs: shutdown/2
+# case: task_test.exs: shutdown/2
 @pytest.mark.parametrize("timeout", [5.0, "brutal_kill", None])
 @inside
 def test_a_result_that_is_there_wins_over_a_shutdown(timeout: Any) -> None:
@@ -379,7 +384,7 @@ def test_a_result_that_is_there_wins_over_a_shutdown(timeout: Any) -> None:
     assert otpy.flush() == []
 
 
-# case: Elixir: task_test.exs: shutdown/2
+# case: task_test.exs: shutdown/2
 @pytest.mark.parametrize("timeout", [5.0, "brutal_kill", None])
 @inside
 def test_a_task_that_ends_by_the_shutdown_has_no_result(timeout: Any) -> None:
@@ -391,7 +396,7 @@ def test_a_task_that_ends_by_the_shutdown_has_no_result(timeout: Any) -> None:
     assert otpy.flush() == []
 
 
-# case: Elixir: task_test.exs: shutdown/2
+# case: task_test.exs: shutdown/2
 @inside
 def test_a_task_that_has_ended_says_how() -> None:
     """A shutdown of its own is what was wanted; any other reason is told; what was handled before is not known."""
@@ -411,7 +416,7 @@ def test_a_task_that_has_ended_says_how() -> None:
     assert handled.shutdown() == Exited(otpy.NoProc())
 
 
-# case: Elixir: task_test.exs: shutdown/2
+# case: task_test.exs: shutdown/2
 @inside
 def test_a_task_that_does_not_obey_is_killed_after_the_time() -> None:
     """And that is another end than the wanted one; "brutal_kill" wanted no other."""
@@ -435,7 +440,7 @@ def test_a_task_that_was_given_up_can_still_be_shut_down() -> None:
 # -- ignore ----------------------------------------------------------------------------------------
 
 
-# case: Elixir: task_test.exs: ignore/1
+# case: task_test.exs: ignore/1
 @inside
 def test_a_task_that_is_ignored_runs_on_by_itself() -> None:
     """Neither its result nor its failure concerns its owner any more."""
@@ -450,7 +455,7 @@ def test_a_task_that_is_ignored_runs_on_by_itself() -> None:
     assert otpy.flush() == []
 
 
-# case: Elixir: task_test.exs: ignore/1
+# case: task_test.exs: ignore/1
 @inside
 def test_what_has_come_before_it_is_ignored_is_returned() -> None:
     """So that nothing is lost, and nothing is left in the mailbox."""

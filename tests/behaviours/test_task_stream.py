@@ -54,7 +54,7 @@ def nothing_is_left() -> None:
 # -- results ---------------------------------------------------------------------------------------
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 @inside
 def test_results_come_in_the_order_of_the_inputs() -> None:
     """Each of them as Done; further arguments go to each task."""
@@ -64,7 +64,7 @@ def test_results_come_in_the_order_of_the_inputs() -> None:
     nothing_is_left()
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 @inside
 def test_unordered_results_come_as_they_get_ready() -> None:
     """The slow one holds nobody up."""
@@ -82,7 +82,7 @@ def test_unordered_results_come_as_they_get_ready() -> None:
         assert get() == [Done(value) for value in expected]
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 @inside
 def test_no_more_tasks_run_at_a_time_than_were_asked_for() -> None:
     """A task that ends makes room for the next, also one that is not first in the order."""
@@ -98,7 +98,7 @@ def test_no_more_tasks_run_at_a_time_than_were_asked_for() -> None:
     assert get() == 5
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 @pytest.mark.parametrize(
     ("options", "error"),
     [
@@ -130,7 +130,7 @@ def test_what_is_no_iterable_is_refused() -> None:
         Task.async_stream(nothing, double)
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 @inside
 def test_inputs_are_taken_as_there_is_room() -> None:
     """So they may be endless; and nothing runs before somebody iterates, nor ahead of who does not go on."""
@@ -160,7 +160,7 @@ def test_a_stream_runs_anew_each_time() -> None:
     assert "double" in repr(stream)
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 @inside
 def test_a_stream_belongs_to_who_iterates() -> None:
     """It can be made in one process and consumed in another: callers, links and messages are those of the latter."""
@@ -194,7 +194,7 @@ def with_late_tasks(consume: Callable[[], Any], *, late: int) -> Any:
             otpy.trap_exit(False)
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 def test_a_late_task_ends_the_stream() -> None:
     """The others are ended with it, and no message is left."""
 
@@ -206,7 +206,7 @@ def test_a_late_task_ends_the_stream() -> None:
     assert with_late_tasks(consume, late=2) == (5.0, [])
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 @pytest.mark.parametrize("ordered", [True, False])
 def test_a_late_task_may_be_killed_instead(ordered: bool) -> None:
     """The stream goes on, with the timeout in its place; that is so for linked tasks, too."""
@@ -238,7 +238,7 @@ def fail(value: int) -> int:
     return 1 // (value - 1)
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 @inside
 def test_a_task_that_fails_takes_who_iterates_along() -> None:
     """By the link; where exits are trapped it is an error, with what was raised as cause, and no message is left."""
@@ -254,7 +254,7 @@ def test_a_task_that_fails_takes_who_iterates_along() -> None:
     nothing_is_left()
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 @inside
 def test_a_task_that_exits_normally_without_a_result_is_an_exit_in_its_place() -> None:
     """Nobody is taken along by a normal end."""
@@ -265,7 +265,7 @@ def test_a_task_that_exits_normally_without_a_result_is_an_exit_in_its_place() -
     assert list(Task.async_stream([7], leave, zip_input_on_exit=True)) == [Exited((7, otpy.Normal()))]
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 @inside
 def test_the_end_of_who_iterates_ends_the_tasks() -> None:
     """However it ends: nobody wants their results any more."""
@@ -315,7 +315,7 @@ def test_a_plain_thread_gets_the_error_of_a_failed_task_once() -> None:
 # -- leaving early ---------------------------------------------------------------------------------
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 @inside
 def test_who_leaves_early_ends_the_tasks_that_are_not_needed() -> None:
     """They are dead when the loop has been left, and nothing of them is in the mailbox."""
@@ -358,7 +358,7 @@ def test_a_stream_that_the_collector_finds_is_closed_without_waiting() -> None:
 # -- on an event loop ------------------------------------------------------------------------------
 
 
-# case: Elixir: task_test.exs: async_stream/2
+# case: task_test.exs: async_stream/2
 def test_a_coroutine_iterates_with_async_for() -> None:
     """On any loop, with the same rules: order, endless inputs, errors, and an early end."""
 

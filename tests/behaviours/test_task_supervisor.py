@@ -55,7 +55,9 @@ def monitored() -> tuple[otpy.Pid, ...]:
 # -- what a task is to whom ------------------------------------------------------------------------
 
 
-# case: Elixir: task/supervisor_test.exs: children are temporary by default
+# case: task/supervisor_test.exs: child spec
+# case: task/supervisor_test.exs: async
+# case: task/supervisor_test.exs: async_nolink
 @inside
 def test_async_links_the_caller_and_async_nolink_does_not() -> None:
     """Both monitor it, and both tasks are children of the supervisor, temporary ones."""
@@ -74,7 +76,7 @@ def test_async_links_the_caller_and_async_nolink_does_not() -> None:
     assert set(links()) == {supervisor}
 
 
-# case: Elixir: task/supervisor_test.exs: children are temporary by default
+# case: task/supervisor_test.exs: async_nolink
 @inside
 def test_a_task_without_a_link_may_fail() -> None:
     """Its owner hears by a message, or by the error of `await_`."""
@@ -88,7 +90,7 @@ def test_a_task_without_a_link_may_fail() -> None:
     assert get() == TaskReply(done.ref, 0)
 
 
-# case: Elixir: task/supervisor_test.exs: children are temporary by default
+# case: task/supervisor_test.exs: async
 @inside
 def test_a_linked_task_takes_its_owner_along_and_not_its_supervisor() -> None:
     """The supervisor serves others; and the end of an owner ends its linked task."""
@@ -117,7 +119,7 @@ def test_a_supervisor_that_ends_takes_its_tasks_along() -> None:
         _ = TaskSupervisor.async_(supervisor, hold)
 
 
-# case: Elixir: task/supervisor_test.exs: custom shutdown and restart per child
+# case: task/supervisor_test.exs: shutdown and restart
 @inside
 def test_each_task_may_have_its_own_shutdown_and_restart() -> None:
     """As any child; what is no shutdown is refused."""
@@ -141,7 +143,7 @@ def test_each_task_may_have_its_own_shutdown_and_restart() -> None:
         TaskSupervisor.start_child(supervisor, hold, restart="sometimes")  # type: ignore[arg-type]
 
 
-# case: Elixir: task/supervisor_test.exs: custom shutdown and restart per child
+# case: task/supervisor_test.exs: max_children
 @inside
 def test_a_full_supervisor_refuses_a_task() -> None:
     """Whoever asks is told at once, and nothing is left of the attempt."""
@@ -158,7 +160,8 @@ def test_a_full_supervisor_refuses_a_task() -> None:
 # -- start_child -----------------------------------------------------------------------------------
 
 
-# case: Elixir: task/supervisor_test.exs: start_child/1,3
+# case: task/supervisor_test.exs: start_child/1
+# case: task/supervisor_test.exs: start_child/3
 @inside
 def test_a_child_is_nobodys_but_the_supervisors() -> None:
     """It runs for its effects; its end concerns nobody else."""
@@ -173,7 +176,7 @@ def test_a_child_is_nobodys_but_the_supervisors() -> None:
         TaskSupervisor.start_child(supervisor, hold, runs_on="moon")  # type: ignore[arg-type]
 
 
-# case: Elixir: task/supervisor_test.exs: start_child/1,3
+# case: task/supervisor_test.exs: terminate_child
 @inside
 def test_a_child_is_terminated_by_its_pid() -> None:
     """Once; then it is not known any more."""
@@ -185,7 +188,7 @@ def test_a_child_is_terminated_by_its_pid() -> None:
         TaskSupervisor.terminate_child(supervisor, pid)
 
 
-# case: Elixir: task/supervisor_test.exs: $callers and $ancestors
+# case: task/supervisor_test.exs: $callers and $ancestors
 @inside
 def test_ancestors_name_the_supervisor_and_callers_who_asked() -> None:
     """So a log of the work leads to who wanted it, and one of crashes to where it ran."""
@@ -207,7 +210,7 @@ def test_ancestors_name_the_supervisor_and_callers_who_asked() -> None:
     assert list(TaskSupervisor.async_stream(supervisor, [0], lambda _: both())) == [Done((supervisor, (me,)))]
 
 
-# case: Elixir: task/supervisor_test.exs: await demonitors and unaliases on timeout
+# case: task/supervisor_test.exs: await
 @inside
 def test_after_a_timeout_nothing_of_the_task_comes() -> None:
     """Neither its result nor its end; it runs on under its supervisor."""
@@ -223,7 +226,7 @@ def test_after_a_timeout_nothing_of_the_task_comes() -> None:
     assert otpy.flush() == []
 
 
-# case: Elixir: task/supervisor_test.exs: await demonitors and unaliases on timeout
+# case: task/supervisor_test.exs: await
 @pytest.mark.parametrize("reason", [otpy.Normal(), otpy.Shutdown(), "thrown"])
 @inside
 def test_await_tells_the_reason(reason: Any) -> None:
@@ -242,7 +245,8 @@ def hubs() -> list[otpy.Pid]:
     return [pid for pid in otpy.processes() if isinstance(getattr(pid, "actor", None), Hub)]
 
 
-# case: Elixir: task/supervisor_test.exs: async_stream / async_stream_nolink
+# case: task/supervisor_test.exs: async_stream
+# case: task/supervisor_test.exs: async_stream_nolink
 @inside
 def test_streams_under_a_supervisor_give_the_same_outcomes() -> None:
     """The tasks are its children."""
@@ -253,7 +257,8 @@ def test_streams_under_a_supervisor_give_the_same_outcomes() -> None:
     eventually(lambda: TaskSupervisor.children(supervisor) == [])
 
 
-# case: Elixir: task/supervisor_test.exs: async_stream / async_stream_nolink
+# case: task/supervisor_test.exs: async_stream
+# case: task/supervisor_test.exs: async_stream_nolink
 @inside
 def test_a_task_that_fails_is_an_outcome_where_nothing_is_linked() -> None:
     """The stream goes on; with its input, if that is wanted."""
@@ -270,7 +275,8 @@ def test_a_task_that_fails_is_an_outcome_where_nothing_is_linked() -> None:
     assert otpy.flush() == []
 
 
-# case: Elixir: task/supervisor_test.exs: async_stream / async_stream_nolink
+# case: task/supervisor_test.exs: async_stream
+# case: task/supervisor_test.exs: async_stream_nolink
 @inside
 def test_who_leaves_a_stream_early_has_the_link_with_the_supervisor_alone() -> None:
     """All tasks are dead, and no message is left."""
@@ -294,7 +300,9 @@ def test_who_leaves_a_stream_early_has_the_link_with_the_supervisor_alone() -> N
         assert otpy.flush() == []
 
 
-# case: Elixir: task/supervisor_test.exs: async_stream / async_stream_nolink
+# case: task/supervisor_test.exs: max_children
+# case: task/supervisor_test.exs: async_stream
+# case: task/supervisor_test.exs: async_stream_nolink
 @inside
 def test_a_stream_that_finds_its_supervisor_full_cleans_up() -> None:
     """It cannot do what it was asked for; it says so, and ends what it has begun. So where there is no supervisor."""
