@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Severity: TypeAlias = Literal["refused", "warning", "info"]
 
-_SERVERS = frozenset({"GenServer", "GenStatem"})
+_SERVERS = frozenset({"GenServer", "GenStatem", "GenEvent"})
 _BEHAVIOURS = _SERVERS | {"Supervisor", "DynamicSupervisor"}
 
 

@@ -104,10 +104,11 @@ def test_a_node_says_what_it_would_say_to_the_upgrade(otpy: Shell, old: Path, tm
     assert "did you mean 'till'?" in one_line(unknown.err)
 
 
-def test_states_of_machines_count(otpy: Shell, tmp_path: Path) -> None:
-    """What `GenStatem[state, data]` declares is converted, as what `GenServer[state]` does."""
+@pytest.mark.parametrize("kind", ["GenStatem[str, Money]", "GenEvent[Money]"])
+def test_states_of_other_behaviours_count(otpy: Shell, tmp_path: Path, kind: str) -> None:
+    """What they declare is converted, as what `GenServer[state]` does."""
     old = tmp_path / "old.py"
-    old.write_text(OLD.replace("otpy.GenServer[Money]", "otpy.GenStatem[str, Money]"))
+    old.write_text(OLD.replace("otpy.GenServer[Money]", f"otpy.{kind}"))
     file = tmp_path / "till.py"
     file.write_text(old.read_text().replace("euros: int", "euros: int\n    currency: str"))
     found = otpy("check", str(file), "--against", str(old))

@@ -182,6 +182,14 @@ def test_methods_of_states_are_callbacks_of_a_machine() -> None:
     assert found(head.format("GenServer[int]") + state, "blocking") == []
 
 
+def test_callbacks_of_event_handlers_may_not_block() -> None:
+    """They hold up all who share the thread of their manager; one that says "thread" has its own."""
+    handler = "import otpy, time\nclass H(otpy.GenEvent[int]):\n    runs_on = {!r}\n"
+    callback = "    def handle_event(self, event, state): time.sleep(1)\n"
+    assert found(handler.format("scheduler") + callback, "blocking") == [("blocking", 4)]
+    assert found(handler.format("thread") + callback, "blocking") == []
+
+
 def test_server_is_known_by_its_base_here_or_by_its_callbacks() -> None:
     """A base that was imported from elsewhere says nothing; handle_call does."""
     inherited = "import otpy, time\nclass Base(otpy.GenServer[int]):\n    pass\nclass S(Base):\n"
@@ -281,6 +289,7 @@ IMPURE = [
     "os.environ['A'] = '1'",
     "helper()",
     "otpy.supervisor.start_child('x', None)",
+    "otpy.gen_event.add_handler('events', Cart)",
 ]
 
 
@@ -291,7 +300,14 @@ def test_init_of_a_supervisor_must_be_pure(body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["pass", "logging.info('x')", "spec = otpy.ChildSpec('a', Cart.start_link)", "sorted([])"]
+    "body",
+    [
+        "pass",
+        "logging.info('x')",
+        "spec = otpy.ChildSpec('a', Cart.start_link)",
+        "sorted([])",
+        "otpy.gen_event.child_spec(name='e')",
+    ],
 )
 def test_specs_may_be_computed(body: str) -> None:
     """Purity does not mean a literal."""
