@@ -39,6 +39,10 @@ class Journal:
         """Note how to take back a step that is about to be taken."""
         self._steps.append(Step(what, inverse))
 
+    def write_last(self, what: str, inverse: Callable[[], object]) -> None:
+        """As `write`; the inverse runs when all others have: it needs everything else to be as it was."""
+        self._steps.insert(0, Step(what, inverse))
+
     def absorb(self, other: Journal) -> None:
         """Take over the steps of *other*, which is empty afterwards."""
         self._steps += other._steps

@@ -17,7 +17,7 @@ Source: Elixir registry.ex; OTP pg.erl. Both clean up when they hear of a death 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, final
 
 from otpy.kernel import signals
@@ -155,26 +155,32 @@ class Roster:
         if not bucket:
             del self._by_key[number]
 
-    def change(self, entry: Entry, key: Any, value: Any) -> None:
-        """Let *entry*, if it is in, have another key and value; for upgrades, when classes change.
+    def replace(self, entry: Entry, change: Callable[[tuple[Any, Any]], tuple[Any, Any]]) -> None:
+        """Let *entry*, if it is in, have what `change((key, value))` returns: for upgrades, when classes change.
 
-        Raises KeysCollide, and changes nothing, if another entry has that key and keys are unique.
+        *change* may be called again, if somebody changes the entry meanwhile. Raises KeysCollide, and leaves the entry
+        as it is, if another has that key and keys are unique.
         """
-        number = hash(key)
         while True:
-            version = self._version
+            version, old = self._version, (entry.key, entry.value)
+            new = change(old)
+            if new is old or self._by_key is None:
+                return
+            key, value = new
+            number = hash(key)
             if self.unique and any(other is not entry for other in self.entries_of(key)):
                 raise KeysCollide(key)
             with plane:
-                if self._by_key is None or entry not in self._by_process.get(entry.pid, ()):
+                if entry not in self._by_process.get(entry.pid, ()):
                     return
-                bucket, old = self._by_key.setdefault(number, {}), entry.number
-                if self._version == version:
+                buckets = self._buckets()
+                bucket, before = buckets.setdefault(number, {}), entry.number
+                if self._version == version and entry.value is old[1]:
                     bucket[entry] = None
                     entry.number, entry.key, entry.value = number, key, value
                     self._version = version + 1
-                    if old != number:
-                        self._drop(old, entry)
+                    if before != number:
+                        self._drop(before, entry)
                     return
 
     # -- the end

@@ -143,6 +143,10 @@ class Runtime:
         """Return the living processes, oldest first, without those of foreign threads."""
         return [process for process in table.processes() if process.runtime is self]
 
+    def everybody(self) -> list[Process]:
+        """Return the living processes, oldest first, those of foreign threads at the end."""
+        return [*self.processes(), *self._foreign]
+
     def kill(self, process: Process) -> None:
         """End *process*, whatever it does."""
         signals.signal(self.system, process, Kill())

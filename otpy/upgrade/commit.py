@@ -15,6 +15,7 @@ from otpy.behaviours.results import Then
 from otpy.code.journal import Journal
 from otpy.kernel.actors import Actor
 from otpy.kernel.process import Process
+from otpy.kernel.runtime import Runtime
 from otpy.upgrade.classes import Classes, become, begin_as
 from otpy.upgrade.conversion import Conversion
 from otpy.upgrade.mailboxes import convert_mailbox
@@ -60,15 +61,15 @@ def _restore(before: Iterable[_Was]) -> None:
 
 
 def commit_messages(
-    processes: Sequence[Process], classes: Classes, migration: Migration, journal: Journal
+    runtime: Runtime, processes: Sequence[Process], classes: Classes, migration: Migration, journal: Journal
 ) -> dict[Process, int]:
-    """Bring what waits for *processes* to the new classes, and actors that have not begun yet as well.
+    """Bring what waits for *processes*, and what anybody owns, to the new classes, and actors that have not begun yet.
 
     Servers that have not begun ask for their class by themselves when they do; see classes.supersede. Returns how many
     messages there are for each, for `commit_what_came`; nothing if no class is other than before.
     """
     waiting = {} if migration.is_empty else {process: len(process.mailbox or ()) for process in processes}
-    convert_roots(processes, migration, journal)
+    convert_roots(runtime, processes, migration, journal)
     for process in processes:
         actor = process.actor
         if process.boot is not None and isinstance(actor, Actor):

@@ -1,8 +1,8 @@
 """Whom an upgrade touches: the processes whose behaviour is from a module that changes, or that hold what changes.
 
 They come from the runtime's own table, by the classes that they are made of, so unsupervised ones are found too, and
-nobody is asked. A process of quite another class that has instances of a changed class in its state or its mailbox (a
-cache, a queue) is touched as well.
+nobody is asked. A process of quite another class that has instances of a changed class in its state, its mailbox or its
+tables (a cache, a queue) is touched as well.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from otpy.behaviours.gen_server import Behaviour, put_aside
 from otpy.behaviours.migrations import reaches
 from otpy.kernel.actors import Actor
 from otpy.kernel.process import Process
+from otpy.upgrade.belongings import content_of
 
 Concerned = Callable[[type], bool]
 
@@ -63,7 +64,7 @@ def kind_of(process: Process) -> type | None:
 
 @final
 class Holders:
-    """Finds those who have an instance of one of *classes* in their state or their mailbox."""
+    """Finds those who have an instance of one of *classes* in their state, their mailbox, or what they own."""
 
     def __init__(self, classes: Collection[type]) -> None:
         self._classes = classes
@@ -88,6 +89,6 @@ def _holds(process: Process, classes: Collection[type]) -> bool:
     if process.exit_reason is not None or not isinstance(process.actor, Behaviour | Actor):
         return False
     own = process.state if isinstance(process.actor, Behaviour) else process.actor.__dict__
-    aside = tuple(put_aside(process))
+    aside = (*put_aside(process), *content_of(process))
     waiting = (*(process.held or ()), *(process.mailbox or ()))
     return reaches((own, aside) if aside else own, classes) or (bool(waiting) and reaches(waiting, classes))

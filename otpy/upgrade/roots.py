@@ -1,4 +1,4 @@
-"""Where objects of changed classes wait besides states: mailboxes, timers, rows of tables, what `init` was given.
+"""Where objects of changed classes wait besides states: mailboxes, timers, belongings, what `init` was given.
 
 All are brought to the new classes by the same migration as the states, so that what a message shares with a state it
 goes on sharing. Each exchange has its inverse written first. What waits elsewhere (globals, other threads, answers that
@@ -16,25 +16,23 @@ from otpy.behaviours.gen_server import put_aside
 from otpy.behaviours.migrations import Migration
 from otpy.behaviours.migrations.kinds import ATOMIC
 from otpy.code.journal import Journal
-from otpy.errors import MigrationFailed
-from otpy.kernel.ets import Table
-from otpy.kernel.ets_rows import KeysCollide, Row
 from otpy.kernel.primitives import Sending
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime
+from otpy.upgrade.belongings import convert_belongings
 from otpy.upgrade.between import between_slices
 from otpy.upgrade.mailboxes import convert_attribute, convert_mailbox
 
 
-def convert_roots(processes: Sequence[Process], migration: Migration, journal: Journal) -> None:
-    """Bring what waits for *processes*, which are at rest, and on timers, to the new classes. Raises MigrationFailed.
+def convert_roots(runtime: Runtime, processes: Sequence[Process], migration: Migration, journal: Journal) -> None:
+    """Bring what waits for *processes*, which are at rest, and on timers, to the new classes; and what anybody owns.
 
     Timers first: one that fires meanwhile has then either sent the old message, which is found in the mailbox, or the
-    new one.
+    new one. Raises MigrationFailed.
     """
-    if migration.is_empty or not processes:
+    if migration.is_empty:
         return
-    convert_timers(processes[0].runtime, migration, journal)
+    convert_timers(runtime, migration, journal)
     for process in processes:
         if process.exit_reason is not None:
             continue
@@ -44,9 +42,8 @@ def convert_roots(processes: Sequence[Process], migration: Migration, journal: J
             convert_attribute(process, "argument", migration, journal, of=process)
         for holder in put_aside(process):
             convert_attribute(holder, "content", migration, journal, of=process)
-        for belonging in tuple(process.belongings or ()):
-            if isinstance(belonging, Table):
-                convert_rows(belonging, migration, journal)
+    for owner in runtime.everybody():
+        convert_belongings(owner, migration, journal)
 
 
 def convert_timers(runtime: Runtime, migration: Migration, journal: Journal) -> None:
@@ -70,28 +67,3 @@ def _unsend(shot: Sending, old: Any, new: Any) -> None:
         for index, message in enumerate(tuple(box or ())):
             if message is new and box is not None:
                 box[index] = old
-
-
-def convert_rows(table: Table, migration: Migration, journal: Journal) -> None:
-    """The rows of a table, keys too. Rows that others add meanwhile are brought over with the rest."""
-    before: dict[int, tuple[Row, Row]] = {}
-
-    def forward(row: Row) -> Row:
-        new = migration.migrate(row).value
-        if new is not row:
-            before[id(new)] = new, row
-        return new
-
-    def back(row: Row) -> Row:
-        new, old = before.get(id(row), (None, row))
-        return old if new is row else row
-
-    journal.write(f"rows of {table!r}", partial(table.replace_rows, back))
-    try:
-        table.replace_rows(forward)
-    except KeysCollide as error:
-        message = (
-            f"two keys of {table!r} are equal after the migration: a field that told them apart is gone; "
-            "keep the field, or take the rows out before"
-        )
-        raise MigrationFailed(message, table.owner, error) from error

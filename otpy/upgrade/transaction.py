@@ -273,7 +273,7 @@ class Transaction:
         commit(self._conversions, self._journal)
         migration = self.converting.migrations.here()
         members, replaced = self._resting.members(), self.preparation.replaced
-        self._waiting = commit_messages(members, replaced, migration, self._journal)
+        self._waiting = commit_messages(self.runtime, members, replaced, migration, self._journal)
 
     def _note_children(self, process: Process, state: Any) -> None:
         succession = children.succession(process, self.converting.state_before(process), state)

@@ -78,3 +78,13 @@ def test_reorder_changes_the_order_and_nothing_else(keys: list[str], given_order
     reorder(namespace, keys)
     assert namespace == before
     assert list(namespace) == keys + [key for key in given_order if key not in keys]
+
+
+def test_what_is_written_last_is_taken_back_last() -> None:
+    """Whenever it was written: its inverse needs all else as it was."""
+    journal, undone = Journal(), list[str]()
+    journal.write("first", lambda: undone.append("first"))
+    journal.write_last("last", lambda: undone.append("last"))
+    journal.write("second", lambda: undone.append("second"))
+    journal.undo()
+    assert undone == ["second", "first", "last"]
