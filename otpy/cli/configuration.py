@@ -46,7 +46,9 @@ class Configuration:
         loaded = [each.name for each in application.loaded_applications()]
         for name in application.read_config(self._file):
             if name not in loaded:
-                _log.warning("%s has a table for %s, which is not loaded; loaded: %s", self._file, name, loaded)
+                _log.warning(
+                    "%s has a table for %s, which is not loaded; loaded: %s", self._file, name, ", ".join(loaded)
+                )
 
     def read_again(self) -> str:
         """Read it again, and tell the applications that run; return what came of it, in one line."""

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
-from otpy.behaviours.application import get_application
 from otpy.cli.configuration import Configuration, Reloading
 from otpy.cli.control import ControlServer
 from otpy.cli.exits import INTERRUPTED, OK, Failed
@@ -57,7 +56,7 @@ def run_node(
         trap_exit(True)
         configured.read_first()
         root = Root(tell)
-        root.watch(_started(system))
+        root.watch(_started(system), system.application)
         configured.warn_of_strangers()
         server = ControlServer(path, handler(name, partial(_tell, tell, signal.SIGTERM)))
         pulse, reloading = Pulse(node, manager), Reloading(node, configured, manager)
@@ -68,6 +67,7 @@ def run_node(
             manager.ready(f"{system.title} runs")
             ending = _wait(end, reloading.ask)
         finally:
+            _only_once()
             manager.stopping()
             reloading.end()
             server.stop()
@@ -116,6 +116,7 @@ class Root:
 
     def __init__(self, tell: int) -> None:
         self._pid: Pid | None = None
+        self._application: str | None = None
         self._tell = tell
         self._reason: Any = None
         self._why: str | None = None
@@ -125,9 +126,9 @@ class Root:
             events.attach("application.exit", self._application_ended),
         )
 
-    def watch(self, pid: Pid) -> None:
-        """Say that *pid* is the root."""
-        self._pid = pid
+    def watch(self, pid: Pid, application: str | None) -> None:
+        """Say that *pid* is the root: the master of *application*, if there is one."""
+        self._pid, self._application = pid, application
         if not is_alive(pid):  # before it was known
             self._process_ended(pid, NoProc())
 
@@ -154,7 +155,7 @@ class Root:
             self._why = "the root of the system gave up restarting a child"
 
     def _application_ended(self, application: str, reason: Any, ends_node: bool, **_facts: Any) -> None:
-        if ends_node and self._pid is not None and get_application(self._pid) != application:
+        if ends_node and self._pid is not None and application != self._application:
             self._why = f"the application {application!r} ended with {reason!r}"
             _tell(self._tell, _SYSTEM_ENDED)
 
@@ -177,7 +178,8 @@ def _signal_pipe() -> Generator[tuple[int, int]]:
         os.close(tell)
 
 
-def _only_once(_number: int, _frame: object) -> None:
+def _only_once(_number: int = 0, _frame: object = None) -> None:
+    """Have the next of our signals end the process at once."""
     for number in _ENDINGS:
         signal.signal(number, signal.SIG_DFL)
 

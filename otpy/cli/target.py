@@ -44,10 +44,11 @@ _ACCEPTED: Final = (
 
 
 class System(msgspec.Struct, frozen=True):
-    """A loaded system: what it is, and how to start its root process."""
+    """A loaded system: what it is, how to start its root process, and the name of the application, if it is one."""
 
     title: str
     start: Start
+    application: str | None = None
 
 
 def name_of(target: str) -> str:
@@ -157,7 +158,7 @@ def _application(app: Any, title: str = "") -> System:
         return master
 
     about = f"application {spec.name} {spec.vsn}".rstrip()
-    return System(f"{about} ({title})" if title else about, start)
+    return System(f"{about} ({title})" if title else about, start, spec.name)
 
 
 def _imported(name: str) -> ModuleType:

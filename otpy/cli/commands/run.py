@@ -19,6 +19,8 @@ from otpy.cli.target import load_target, name_of
 from otpy.upgrade.boot import recovered
 from otpy.upgrade.program import note_sources
 
+_log = logging.getLogger("otpy.node")
+
 Target = Annotated[
     str,
     Parameter(
@@ -75,6 +77,10 @@ def run(
                 say(f"{system.title} runs as node {node!r} (process {os.getpid()}), control socket {socket}")
                 say(f"Look at it with `otpy tree --node {node}`; stop it with Ctrl-C.")
 
-        if recorder is not None:
+        if recorder is None:
+            _log.info("the sources on disk run: there is no store")
+        else:
+            if not recorder.permanent_versions():
+                _log.info("the sources on disk run: nothing was made permanent in the store")
             recovered(recorder)
         return run_node(system, node, path, ready, Configuration(config))
