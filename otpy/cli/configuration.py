@@ -6,13 +6,14 @@ sense, changes nothing.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING, final
 
 from otpy.behaviours import application
 from otpy.cli.exits import BadInput
-from otpy.errors import BadApplicationSpec, OtpyError
+from otpy.errors import BadApplicationSpec, NotRunning, OtpyError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,26 +30,23 @@ class Configuration:
     """What *file* says; None is no file, and then only the tables in pyproject.toml are read again."""
 
     def __init__(self, file: Path | None) -> None:
+        """Read it. Raises BadInput."""
         self._file = file
+        try:
+            self._first = {} if file is None else application.read_config(file)
+        except BadApplicationSpec as error:
+            raise BadInput(f"{error}") from error
 
-    def read_first(self) -> None:
-        """Read it before anything is started. Raises BadInput."""
-        if self._file is not None:
-            try:
-                application.configure(application.read_config(self._file))
-            except BadApplicationSpec as error:
-                raise BadInput(f"{error}") from error
+    def apply(self) -> None:
+        """Have it taken by the applications that will be loaded."""
+        application.configure(self._first)
 
     def warn_of_strangers(self) -> None:
         """Say which tables are for no application that is loaded: their names may be misspelt."""
-        if self._file is None:
-            return
-        loaded = [each.name for each in application.loaded_applications()]
-        for name in application.read_config(self._file):
-            if name not in loaded:
-                _log.warning(
-                    "%s has a table for %s, which is not loaded; loaded: %s", self._file, name, ", ".join(loaded)
-                )
+        with contextlib.suppress(NotRunning):  # they may have ended by now
+            loaded = ", ".join(each.name for each in application.loaded_applications())
+            for name in self._first.keys() - loaded.split(", "):
+                _log.warning("%s has a table for %s, which is not loaded; loaded: %s", self._file, name, loaded)
 
     def read_again(self) -> str:
         """Read it again, and tell the applications that run; return what came of it, in one line."""

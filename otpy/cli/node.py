@@ -14,28 +14,25 @@ import os
 import signal
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Final
 
 from otpy.cli.configuration import Configuration, Reloading
 from otpy.cli.control import ControlServer
 from otpy.cli.exits import INTERRUPTED, OK, Failed
 from otpy.cli.notify import ServiceManager
 from otpy.cli.pulse import Pulse
+from otpy.cli.root import Root
 from otpy.cli.verbs import handler
 from otpy.errors import OtpyError
-from otpy.kernel import events
 from otpy.kernel.clock import FOREVER
-from otpy.kernel.primitives import is_alive, trap_exit
-from otpy.kernel.reasons import NoProc, Normal, Shutdown
+from otpy.kernel.primitives import trap_exit
 from otpy.kernel.runtime import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
-    from otpy.behaviours.supervisor_reports import SupervisorReport
     from otpy.cli.target import System
-    from otpy.kernel.pid import Pid
 
 _log = logging.getLogger("otpy.node")
 
@@ -54,24 +51,26 @@ def run_node(
     configured, manager = configuration or Configuration(None), ServiceManager()
     with _signal_pipe() as (end, tell), runtime(shutdown_timeout=FOREVER) as node:
         trap_exit(True)
-        configured.read_first()
-        root = Root(tell)
-        root.watch(_started(system), system.application)
-        configured.warn_of_strangers()
-        server = ControlServer(path, handler(name, partial(_tell, tell, signal.SIGTERM)))
-        pulse, reloading = Pulse(node, manager), Reloading(node, configured, manager)
-        server.start()
-        pulse.start()
+        configured.apply()
+        root = Root(system.application, partial(_tell, tell, _SYSTEM_ENDED))
         try:
-            ready(path)
-            manager.ready(f"{system.title} runs")
-            ending = _wait(end, reloading.ask)
+            _start(system, root)
+            configured.warn_of_strangers()
+            server = ControlServer(path, handler(name, partial(_tell, tell, signal.SIGTERM)))
+            pulse, reloading = Pulse(node, manager), Reloading(node, configured, manager)
+            server.start()
+            pulse.start()
+            try:
+                ready(path)
+                manager.ready(f"{system.title} runs")
+                ending = _wait(end, reloading.ask)
+            finally:
+                _only_once()
+                manager.stopping()
+                reloading.end()
+                server.stop()
+                pulse.stop()
         finally:
-            _only_once()
-            manager.stopping()
-            reloading.end()
-            server.stop()
-            pulse.stop()
             root.unwatch()
         if ending != _SYSTEM_ENDED:
             _log.info("stopping: %s", signal.Signals(ending).name)
@@ -79,11 +78,16 @@ def run_node(
         return root.exit_code()
 
 
-def _started(system: System) -> Pid:
+def _start(system: System, root: Root) -> None:
+    """Start *system*; it may have ended at once, and then *root* knows."""
     try:
-        return system.start()
+        pid = system.start()
     except OtpyError as error:
-        raise Failed(f"{system.title} did not start: {error}") from error
+        if not root.has_ended:
+            raise Failed(f"{system.title} did not start: {error}") from error
+    else:
+        if pid is not None:
+            root.watch(pid)
 
 
 def _wait(end: int, read_again: Callable[[], None]) -> int:
@@ -103,61 +107,6 @@ def _tell(tell: int, number: int) -> None:
     """Write *number* to the pipe, unless the main thread has been told so much that it is full."""
     with contextlib.suppress(OSError):
         os.write(tell, bytes([number]))
-
-
-@final
-class Root:
-    """The root process of a node: wakes the main thread when the system ends, and knows what that means.
-
-    It is the system's root supervisor, or the master of its application; then the end of another permanent application
-    is the end of the system, too. It hangs on the event hooks, so that what a user sees in the tree is the system and
-    nothing else.
-    """
-
-    def __init__(self, tell: int) -> None:
-        self._pid: Pid | None = None
-        self._application: str | None = None
-        self._tell = tell
-        self._reason: Any = None
-        self._why: str | None = None
-        self._detach = (
-            events.attach("process.exit", self._process_ended),
-            events.attach("supervisor.report", self._supervisor_reported),
-            events.attach("application.exit", self._application_ended),
-        )
-
-    def watch(self, pid: Pid, application: str | None) -> None:
-        """Say that *pid* is the root: the master of *application*, if there is one."""
-        self._pid, self._application = pid, application
-        if not is_alive(pid):  # before it was known
-            self._process_ended(pid, NoProc())
-
-    def unwatch(self) -> None:
-        """Take the hooks away."""
-        for detach in self._detach:
-            detach()
-
-    def exit_code(self) -> int:
-        """Return OK if the system had done its work: the root ended as normal, or by auto_shutdown."""
-        if isinstance(self._reason, Normal | Shutdown) and self._why is None:
-            return OK
-        why = self._why or f"the root of the system ended with {self._reason!r}"
-        raise Failed(f"{why}; the log says more")
-
-    def _process_ended(self, pid: Pid, reason: Any) -> None:
-        if pid is self._pid:
-            self._reason = reason
-            _tell(self._tell, _SYSTEM_ENDED)
-
-    def _supervisor_reported(self, report: SupervisorReport) -> None:
-        supervisor = report.supervisor
-        if report.context == "shutdown" and self._pid in (supervisor, getattr(supervisor, "starter", None)):
-            self._why = "the root of the system gave up restarting a child"
-
-    def _application_ended(self, application: str, reason: Any, ends_node: bool, **_facts: Any) -> None:
-        if ends_node and self._pid is not None and application != self._application:
-            self._why = f"the application {application!r} ended with {reason!r}"
-            _tell(self._tell, _SYSTEM_ENDED)
 
 
 @contextmanager

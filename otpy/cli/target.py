@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from otpy.kernel.pid import Pid
 
-Start: TypeAlias = Callable[[], "Pid"]
+Start: TypeAlias = Callable[[], "Pid | None"]
+"""Starts a system. It returns the pid of its root, unless it is an application."""
 
 _ACCEPTED: Final = (
     "accepted: module:application, module:supervisor, a file.py, an application that pyproject.toml declares, or a "
@@ -151,11 +152,8 @@ def _application(app: Any, title: str = "") -> System:
     if spec.mod is None:
         raise BadInput(f"application {spec.name!r} is a library: without `mod` there is nothing to start")
 
-    def start() -> Pid:
+    def start() -> None:
         application.ensure_all_started(app, "permanent")
-        master = application.known().running[spec.name]
-        assert master is not None  # it has callbacks
-        return master
 
     about = f"application {spec.name} {spec.vsn}".rstrip()
     return System(f"{about} ({title})" if title else about, start, spec.name)

@@ -193,28 +193,31 @@ ENDS = {
     "the application 'db' ended with Shutdown": ("db", "'boom'", 1),
     "": ("shop", "otpy.Normal()", 0),
 }
+AUTO = 'significant=True)], flags=otpy.SupFlags(intensity=0, auto_shutdown="any_significant"))\n    def start_phase'
 
 
+@pytest.mark.parametrize("when", ["at once", "later"])
 @pytest.mark.parametrize("text", ENDS)
-def test_the_end_of_a_permanent_application_ends_the_node(otpy: Shell, app: Path, text: str) -> None:
-    """With 1, for whoever watches the process; whether it is the one that was asked for or one that it needs."""
+def test_the_end_of_a_permanent_application_ends_the_node(otpy: Shell, app: Path, text: str, when: str) -> None:
+    """With 1, for whoever watches the process, if it was no good end; whichever of the applications it is."""
     server, reason, code = ENDS[text]
-    child = "temporary" if code == 0 else "transient"
-    app.write_text(
-        APP.replace(
-            'name="shop", restart="transient")], flags', f'name="shop", restart="{child}", significant=True)], flags'
-        )
-        .replace("flags=otpy.SupFlags(intensity=0))\n    def start_phase", AUTO)
-        .replace("class Shop(", f"def crashing():\n    otpy.send({server!r}, {reason})\n\nclass Shop(")
-        .replace('say("phase"', 'otpy.spawn(crashing); say("phase"')
-    )
-    finished = otpy.process("run", "app:Shop")
-    assert finished.code == code
-    assert text in finished.err.splitlines()[-1]
-    assert "said db stopped" in finished.err
-
-
-AUTO = 'flags=otpy.SupFlags(intensity=0, auto_shutdown="any_significant"))\n    def start_phase'
+    ending = f"otpy.send({server!r}, {reason})"
+    where = 'say("config"' if when == "later" else 'say("phase"'
+    changed = APP.replace(")], flags=otpy.SupFlags(intensity=0))\n    def start_phase", f", {AUTO}")
+    app.write_text(changed.replace(where, f"{ending}; {where}"))
+    config = app.parent / "config.toml"
+    config.write_text("")
+    process = otpy.popen("run", "app:Shop", "--config", config)
+    otpy.nodes.append(process)
+    if when == "later":
+        assert process.stdout is not None
+        process.stdout.readline()
+        config.write_text("[shop]\nport = 1\n")
+        process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == code
+    assert text in err.splitlines()[-1]
+    assert "said db stopped" in err
 
 
 def test_an_application_that_does_not_start_is_said_in_one_line(otpy: Shell, app: Path) -> None:

@@ -61,7 +61,7 @@ from otpy.kernel.messages import Down
 from otpy.kernel.pid import Pid
 from otpy.kernel.primitives import monitor
 from otpy.kernel.process import Process
-from otpy.kernel.reasons import Normal, Reason
+from otpy.kernel.reasons import Crash, Normal, Reason
 from otpy.kernel.runtime import spawn_process
 
 log = logging.getLogger("otpy.application")
@@ -285,8 +285,11 @@ def _exited(name: str, type_: StartType, reason: Reason, why: Callable[..., Appl
         return
     ends = ends_node(type_, reason)
     told = why(name, type_, reason)
-    log.log(logging.CRITICAL if ends else logging.WARNING, "%s%s", told, ": the runtime is stopped" if ends else "")
-    events.emit("application.exit", application=name, type=type_, reason=reason, ends_node=ends)
+    event = "application.start_failed" if why is ApplicationStartFailure else "application.exit"
+    error = reason.error if isinstance(reason, Crash) else None
+    level, then = (logging.CRITICAL, ": the runtime is stopped") if ends else (logging.WARNING, "")
+    log.log(level, "%s%s", told, then, exc_info=error if event == "application.start_failed" else None)
+    events.emit(event, application=name, type=type_, reason=reason, ends_node=ends)
     if ends:
         runtime.halt(told)
 

@@ -64,6 +64,7 @@ def run(
     folder = prepare_folder(run_dir or default_folder())
     # What can be refused without running the user's code is refused before.
     node = check_name(name if name is not None else name_of(target))
+    configuration = Configuration(config)
     with claimed(folder, node) as path, opened(place_of(store, node)) as recorder:
         system = load_target(target, version)
         note_sources()
@@ -83,4 +84,4 @@ def run(
             if not recorder.permanent_versions():
                 _log.info("the sources on disk run: nothing was made permanent in the store")
             recovered(recorder)
-        return run_node(system, node, path, ready, Configuration(config))
+        return run_node(system, node, path, ready, configuration)
