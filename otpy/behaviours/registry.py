@@ -18,10 +18,11 @@ import msgspec
 from otpy.behaviours.child_spec import ChildSpec
 from otpy.behaviours.child_spec import Restart as RestartType
 from otpy.behaviours.children_start import start_by_name
-from otpy.behaviours.registry_server import Registered, RegistryServer, Unregistered
+from otpy.behaviours.registry_server import RegistryServer
 from otpy.errors import AlreadyRegistered, NoProcess, NoSuchRegistry, NotRegistered, RegistryError
 from otpy.kernel import ets_patterns, signals
 from otpy.kernel.here import current
+from otpy.kernel.messages import SIGNALS
 from otpy.kernel.pid import Pid
 from otpy.kernel.plane import plane
 from otpy.kernel.process import Process, deliver
@@ -34,6 +35,32 @@ Keys: TypeAlias = Literal["unique", "duplicate"]
 Guard: TypeAlias = Callable[[dict[str, Any]], object]
 ANY = ets_patterns.ANY
 TRIPLE = 3
+
+
+# -- what listeners get ----------------------------------------------------------------------------
+
+
+class Registered(msgspec.Struct, frozen=True):
+    """*pid* has entered itself in *registry* under *key* with *value*."""
+
+    registry: Registry
+    key: Any
+    pid: Pid
+    value: Any
+
+
+class Unregistered(msgspec.Struct, frozen=True):
+    """*pid* has taken its entry of *key* out of *registry*, or has ended."""
+
+    registry: Registry
+    key: Any
+    pid: Pid
+
+
+SIGNALS.update((Registered, Unregistered))
+
+
+# -- the registry ----------------------------------------------------------------------------------
 
 
 @final

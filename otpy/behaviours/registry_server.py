@@ -1,4 +1,4 @@
-"""The process that a registry lives and ends with, and what its listeners get."""
+"""The process that a registry lives and ends with."""
 
 from __future__ import annotations
 
@@ -6,40 +6,16 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from otpy.behaviours.gen_server import GenServer
 from otpy.behaviours.results import NoReply, Ok
 from otpy.kernel.calls import From
 from otpy.kernel.here import current
-from otpy.kernel.messages import SIGNALS
-from otpy.kernel.pid import Pid
 
 if TYPE_CHECKING:
     from otpy.behaviours.registry import Registry
 
 
 log = logging.getLogger("otpy.registry")
-
-
-class Registered(msgspec.Struct, frozen=True):
-    """*pid* has entered itself in *registry* under *key* with *value*."""
-
-    registry: Registry
-    key: Any
-    pid: Pid
-    value: Any
-
-
-class Unregistered(msgspec.Struct, frozen=True):
-    """*pid* has taken its entry of *key* out of *registry*, or has ended."""
-
-    registry: Registry
-    key: Any
-    pid: Pid
-
-
-SIGNALS.update((Registered, Unregistered))
 
 
 class RegistryServer(GenServer[Any]):
