@@ -99,10 +99,24 @@ def parameters(value: Any) -> str:
         signature = inspect.signature(value)
     except ValueError:  # an exception without an __init__ of its own
         return ""
-    kept = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+    kept = [each.replace(annotation=each.empty, default=shown(each.default)) for each in signature.parameters.values()]
     if inspect.isclass(value) and (not kept or any(each.kind is each.VAR_POSITIONAL for each in kept)):
         return ""
     return str(signature.replace(parameters=kept, return_annotation=signature.empty))
+
+
+def shown(default: Any) -> Any:
+    """Return what prints as *default*: a function by its name, for its place in memory is another each time."""
+    return default if not inspect.isfunction(default) else Named(default.__name__)
+
+
+class Named(str):
+    """A text that stands for itself, without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def meaning(module: ModuleType, name: str) -> str:
