@@ -160,9 +160,8 @@ class PartitionSupervisor(Supervisor):
     @classmethod
     def _argument(cls, child_spec: Any, options: PartitionOptions) -> Partitions | None:
         """Return what `init` gets: what is given, or nothing where a subclass needs nothing."""
-        if child_spec is None and not options and cls.init is not PartitionSupervisor.init:
-            return None
-        return Partitions(child_spec, **options)
+        needs_nothing = cls.init is not PartitionSupervisor.init
+        return None if needs_nothing and child_spec is None and not options else Partitions(child_spec, **options)
 
     # -- asking
 

@@ -121,8 +121,10 @@ def roots() -> Iterator[Process]:
 
 def below(process: Process) -> Iterator[tuple[Any, Process | Literal["restarting"] | None]]:
     """Yield whom *process* has directly below itself: with the id, if it is a supervisor's child, else None."""
-    yield from ((row.id, row.child) for row in children_of(process))
-    yield from ((None, resolve(pid)) for pid in _below(process))
+    for row in children_of(process):
+        yield row.id, row.child
+    for pid in _below(process):
+        yield None, resolve(pid)
 
 
 def is_supervised(process: Process) -> bool:

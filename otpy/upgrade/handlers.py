@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Final, TypeAlias, final
+from typing import Any, TypeAlias, final
 
 from otpy.behaviours.events.handler import GenEvent
 from otpy.behaviours.events.installed import Handlers, Installed
@@ -73,9 +73,8 @@ def _exchanged(installed: Installed, kind: type, done: Changed) -> Changed:
 class HandlersPart:
     """As UsersPart, for a manager: *convert* converts each of its handlers."""
 
-    way: Final = Way("handlers")
-
     def __init__(self, convert: Convert) -> None:
+        self.way = Way("handlers")
         self._convert = convert
 
     def change(self, process: Process, state: Handlers) -> Changed | Coroutine[Any, Any, Changed]:
