@@ -160,8 +160,8 @@ class PartitionSupervisor(Supervisor):
     @classmethod
     def _argument(cls, child_spec: Any, options: PartitionOptions) -> Partitions | None:
         """Return what `init` gets: what is given, or nothing where a subclass needs nothing."""
-        needs_nothing = cls.init is not PartitionSupervisor.init
-        return None if needs_nothing and child_spec is None and not options else Partitions(child_spec, **options)
+        is_given = child_spec is not None or bool(options)
+        return Partitions(child_spec, **options) if is_given or cls.init is PartitionSupervisor.init else None
 
     # -- asking
 
