@@ -8,6 +8,7 @@ Source: Elixir agent.ex, agent/server.ex.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, TypeVarTuple, Unpack
@@ -27,6 +28,7 @@ from otpy.kernel.calls import From
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import Dest
 from otpy.kernel.primitives import resolve as process_of
+from otpy.kernel.process import Process
 from otpy.kernel.reasons import Normal, Reason
 from otpy.kernel.via import Name
 
@@ -161,7 +163,10 @@ class Agent(GenServer[Any]):
     @staticmethod
     def cast(agent: Dest, function: Callable[[Any, Unpack[Args]], Any], *args: *Args) -> None:
         """As `update`, without waiting; an agent that is not there is no error."""
-        gen.cast(agent, _accepted(_kind_of(agent), Update(function, args)))
+        update = _accepted(None, Update(function, args))
+        with contextlib.suppress(NoProcess):
+            process = process_of(agent)
+            gen.cast(process, _accepted(_kind_of(process), update))
 
     @staticmethod
     def stop(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - pykka's is of the actor
@@ -217,16 +222,13 @@ def _answer_and_state(pair: Any, state: Any) -> Any:
 
 
 def _ask(agent: Dest, request: Applied, timeout: float | None) -> Any:
-    return gen.call(agent, _accepted(_kind_of(agent), request), timeout=timeout)
+    process = process_of(agent)
+    return gen.call(process, _accepted(_kind_of(process), request), timeout=timeout)
 
 
-def _kind_of(agent: Dest) -> type | None:
-    """Return the class of *agent*; None if it is not there, as whoever asks it is told."""
-    try:
-        actor = process_of(agent).actor
-    except NoProcess:
-        return None
-    return None if actor is None else type(actor)
+def _kind_of(agent: Process) -> type | None:
+    """Return the class of *agent*; None if it has ended, as whoever asks it is told."""
+    return None if agent.actor is None else type(agent.actor)
 
 
 def _accepted(kind: type | None, applied: Applied) -> Applied:

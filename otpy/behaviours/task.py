@@ -22,7 +22,7 @@ from otpy.behaviours.results import UNSET, Unset
 from otpy.behaviours.tasks.outcomes import Done, Exited, Outcome, TaskReply
 from otpy.behaviours.tasks.processes import Job, RunsOn, begin, callers_of, name_of, place_of
 from otpy.behaviours.tasks.stream import StreamOptions, TaskStream
-from otpy.behaviours.tasks.waiting import await_fall, end_and_wait, ended, took_along
+from otpy.behaviours.tasks.waiting import await_fall, end_and_wait, ended, is_monitoring, took_along
 from otpy.errors import NotTaskOwner, ReceiveTimeout, TaskExited, TaskTimeout
 from otpy.kernel.clock import check_timeout
 from otpy.kernel.here import current
@@ -197,7 +197,7 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         try:
             self._check_owner()
             if self.pid is not None:
-                await ended(self.pid)
+                await ended(self.pid, self.ref)
             message = take(self._is_mine)
             outcome: Outcome[T] = Exited(NoProc()) if message is None else self._taken(message)
         except ExitProcess as order:
@@ -245,8 +245,8 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         unlink(self.pid)
         expected = Killed() if timeout == "brutal_kill" else Shutdown()
         reason = end_and_wait(self.pid, timeout)
-        reply, down = take(self._is_reply), take(self._is_mine)
-        demonitor(self.ref)
+        reply = take(self._is_reply)
+        down = receive(self._is_mine) if is_monitoring(self.ref) else take(self._is_mine)
         if reply is not None:
             return Done(reply.value)
         if reason is None:  # it had ended before

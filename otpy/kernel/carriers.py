@@ -93,7 +93,11 @@ class FunctionProcess(ProcessActor):
     @property
     def kind(self) -> object:
         """What is remembered if the function blocks: its code, which all functions of one `def` or lambda share."""
-        return getattr(self.fn, "__code__", self.fn)
+        fn: Any = self.fn
+        code = getattr(
+            fn, "__code__", None
+        )  # an object that can be called need not be hashable: it has that of its class
+        return code if code is not None else getattr(type(fn).__call__, "__code__", fn)
 
     def run(self, args: tuple[Any, ...]) -> Any:
         """Run the function; the process ends with it. On the event loop an awaitable is awaited."""

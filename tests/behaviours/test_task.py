@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import gc
 import threading
@@ -499,6 +500,54 @@ def test_an_async_def_runs_on_the_event_loop() -> None:
     with pytest.raises(otpy.TaskExited) as caught:
         Task.async_(fails).await_()
     assert isinstance(caught.value.__cause__, Boom)
+
+
+@dataclasses.dataclass
+class Add:
+    """Something that can be called, and has no hash."""
+
+    value: int
+
+    def __call__(self, other: int) -> int:
+        """Return the sum."""
+        return self.value + other
+
+
+@inside
+def test_whatever_can_be_called_can_be_a_task() -> None:
+    """Classes, bound methods, partials, builtins, objects."""
+    tasks = [Task.async_(Add(1), 2), Task.async_(functools.partial(pow, 3), 1), Task.async_("abc".index, "c")]
+    assert Task.await_many([*tasks, Task.async_(int, "4")]) == [3, 3, 2, 4]
+    assert Task.async_(Add, 5).await_() == Add(5)
+    pid = otpy.spawn(Add(1), 2)
+    assert reason_of(pid) in {otpy.Normal(), otpy.NoProc()}
+
+
+@inside
+def test_a_task_that_computes_for_ever_can_be_ended() -> None:
+    """It is dead at once for all others, and its thread is free again soon."""
+
+    def compute() -> None:
+        otpy.send("test", "ready")
+        while True:
+            pass
+
+    otpy.register("test", otpy.self_pid())
+    task = Task.async_(compute, runs_on="thread")
+    assert get() == "ready"
+    assert task.shutdown("brutal_kill") is None
+
+
+@inside
+def test_a_task_that_sleeps_for_long_may_leave_its_stack() -> None:
+    """As a plain process may, with `proc_lib.hibernate`; its result has been left, too."""
+    otpy.register("test", otpy.self_pid())
+    task: Task[Any] = Task.async_(lambda: otpy.proc_lib.hibernate(lambda: otpy.send("test", otpy.receive())))
+    otpy.send(task.pid, "woken")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert get() == "woken"
+    with pytest.raises(otpy.TaskExited) as caught:
+        task.await_()
+    assert caught.value.reason == otpy.Normal()
 
 
 @inside

@@ -17,13 +17,13 @@ from otpy.behaviours import children_shutdown
 from otpy.behaviours.gen_server import GenServer
 from otpy.behaviours.results import NoReply, Ok, Reply, Stop
 from otpy.behaviours.tasks.outcomes import Done, Exited, TaskReply
-from otpy.behaviours.tasks.processes import Job, RunsOn
+from otpy.behaviours.tasks.processes import Job, RunsOn, name_of
 from otpy.errors import TaskTimeout
 from otpy.kernel.calls import From, answer
 from otpy.kernel.here import current
 from otpy.kernel.messages import Down, Exit
 from otpy.kernel.pid import Pid, Ref
-from otpy.kernel.primitives import cancel_timer, demonitor, link, send_after, trap_exit, unlink
+from otpy.kernel.primitives import cancel_timer, demonitor, link, send_after, set_label, trap_exit, unlink
 from otpy.kernel.primitives import exit as send_exit
 from otpy.kernel.process import Process, Unwound
 from otpy.kernel.reasons import Kill, Normal, Reason
@@ -122,11 +122,6 @@ class Progress(msgspec.Struct):
         self.finished.append((task.position, outcome))
         self.tell()
 
-    def fail(self, error: Exception) -> None:
-        """End the stream with *error*, which is raised where somebody asks for the next result."""
-        self.failure = self.failure or error
-        self.tell()
-
 
 @final
 class Hub(GenServer[Progress]):
@@ -137,6 +132,7 @@ class Hub(GenServer[Progress]):
     def init(self, arg: Work) -> Ok[Progress]:
         """Belong to the consumer; nothing runs yet."""
         trap_exit(True)
+        set_label(f"stream of {name_of(arg.function)}")
         link(arg.consumer)
         return Ok(Progress(arg))
 
@@ -148,7 +144,7 @@ class Hub(GenServer[Progress]):
             try:
                 self._begin(request, state)
             except Exception as error:  # noqa: BLE001 - raised at who iterates: its supervisor is full, or gone
-                state.fail(error)
+                self._fail(error, state)
         return NoReply(state)
 
     def _begin(self, request: Begin, state: Progress) -> None:
@@ -189,12 +185,19 @@ class Hub(GenServer[Progress]):
         pid = state.running[ref].pid
         error = TaskTimeout(pid, state.work.timeout)
         if not state.work.kills_late:
-            state.fail(error)
+            self._fail(error, state)
             return
         demonitor(ref, flush=True)
         unlink(pid)
         send_exit(pid, Kill())
         state.finish(ref, Exited(error))
+
+    def _fail(self, error: Exception, state: Progress) -> None:
+        """End the tasks, and have *error* raised where somebody asks for the next result."""
+        self._end_tasks(state)
+        state.running.clear()
+        state.failure = error
+        state.tell()
 
     def _fall(self, reason: Reason, state: Progress) -> NoReturn:
         """End as one that a linked process takes along: it is no crash of its own, and reported by who crashed."""

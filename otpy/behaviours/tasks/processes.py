@@ -11,12 +11,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
+from types import CoroutineType, FunctionType
 from typing import Any, Literal, NoReturn, TypeAlias, cast, final, get_args
 
 import msgspec
 
 from otpy.behaviours.tasks.outcomes import TaskReply
-from otpy.kernel.carriers import FunctionProcess
+from otpy.kernel.carriers import Becoming, FunctionProcess
 from otpy.kernel.here import current, leave
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.process import Process, Unwound
@@ -82,6 +83,8 @@ def place_of(function: object, runs_on: str | None) -> RunsOn:
 
 def is_coroutine_function(function: object) -> bool:
     """Whether *function* is an `async def`, a partial of one, or an object whose `__call__` is one."""
+    if type(function) is FunctionType and not function.__dict__:  # what nearly all are; inspect asks more than once
+        return bool(function.__code__.co_flags & inspect.CO_COROUTINE)
     while isinstance(function, functools.partial):
         function = function.func
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - whether it is async, not whether it is there
@@ -124,18 +127,26 @@ class TaskProcess(FunctionProcess):
 
     def __init__(self, job: Job) -> None:
         self.fn = job.function
+        self.arity = len(job.args)
         self.callers = job.callers
         self.owner = job.owner
         self.ref = job.ref
 
-    def run(self, args: tuple[Any, ...]) -> Coroutine[Any, Any, NoReturn]:
+    def run(self, args: tuple[Any, ...]) -> Any:
         """Run the function; the process ends with it. A coroutine is run by whoever awaits the outcome."""
         process = self._process
         try:
             value = self.fn(*args)
+        except Becoming as becoming:
+            go_on = becoming.go_on
         except BaseException as error:  # noqa: BLE001 - whatever leaves the function is the task's end
             self._failed(process, args, error)
-        if inspect.iscoroutine(value) and is_coroutine_function(self.fn):
+        else:
+            return self._returned(process, args, value)
+        return go_on(process)  # as a plain process: the task, and its result, have been left
+
+    def _returned(self, process: Process, args: tuple[Any, ...], value: Any) -> Coroutine[Any, Any, NoReturn]:
+        if isinstance(value, CoroutineType) and is_coroutine_function(self.fn):
             return self._awaited(process, args, value)
         return self._succeeded(process, value)
 

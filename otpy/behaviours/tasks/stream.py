@@ -19,7 +19,7 @@ from otpy.behaviours.tasks.hub import Begin, Close, Finished, Hub, Take, Work
 from otpy.behaviours.tasks.outcomes import Exited, Outcome
 from otpy.behaviours.tasks.processes import Job, RunsOn, begin_linked, callers_of, name_of, place_of
 from otpy.behaviours.tasks.waiting import took_along
-from otpy.errors import BlockingRefused, CallError, NoProcess, ServerExited, TaskExited
+from otpy.errors import BlockingRefused, CallError, CallingSelf, NoProcess, ServerExited, TaskExited
 from otpy.kernel.clock import check_timeout
 from otpy.kernel.here import current
 from otpy.kernel.messages import Exit
@@ -214,10 +214,11 @@ def _checked(taken: list[Finished] | Exception) -> list[Finished]:
 def _close(hub: Pid) -> None:
     """End the hub and what it runs, and return when they are dead; where nobody may wait, without waiting."""
     try:
-        with contextlib.suppress(CallError):  # it has ended
-            gen.call(hub, Close(), timeout=None)
-    except BlockingRefused:  # the loop was left, and the garbage collector is who noticed
+        gen.call(hub, Close(), timeout=None)
+    except (BlockingRefused, CallingSelf):  # the loop was left, and the garbage collector, anywhere, is who noticed
         gen.cast(hub, Close())
+    except CallError:  # it has ended
+        return
 
 
 def _checked_options(options: StreamOptions) -> StreamOptions:

@@ -11,7 +11,7 @@ from otpy.kernel import signals
 from otpy.kernel.aio import FutureWaiter
 from otpy.kernel.calls import Call, pause, wait_for_answer
 from otpy.kernel.here import current, waiting
-from otpy.kernel.pid import Pid
+from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.plane import plane
 from otpy.kernel.primitives import receive
 from otpy.kernel.process import Process
@@ -39,8 +39,15 @@ def end_and_wait(pid: Pid, timeout: float | Literal["brutal_kill"] | None) -> Re
     return process.exit_reason
 
 
-async def ended(pid: Pid) -> None:
-    """Return when *pid* is dead, and has told its links and monitors. On any event loop."""
+def is_monitoring(ref: Ref) -> bool:
+    """Whether the running process still monitors by *ref*. If who is monitored is dead, its Down is on its way."""
+    me = current()
+    with plane:
+        return me.monitors is not None and ref in me.monitors
+
+
+async def ended(pid: Pid, ref: Ref) -> None:
+    """Return when *pid*, monitored by *ref*, is dead, and what it has sent before is there. On any event loop."""
     process, me = cast("Process", pid), current()
     waiter = FutureWaiter(asyncio.get_running_loop())
     gone = Call(me, None, process, waiter)
@@ -49,6 +56,8 @@ async def ended(pid: Pid) -> None:
             await waiter.future
         finally:
             signals.forget_death(process, gone)
+    while is_monitoring(ref):  # noqa: ASYNC110 - it is dying on another thread, which is about to tell us
+        await asyncio.sleep(0)
 
 
 def await_fall(pid: Pid, reason: Reason) -> None:
