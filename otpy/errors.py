@@ -85,6 +85,14 @@ class OtpyError(Exception):
     """Root of every error that otpy raises on purpose."""
 
 
+def shown(value: object) -> str:
+    """Return `repr(value)`, or that there is none: what is said of a value must not fail for it."""
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - it is a user's own
+        return f"<{type(value).__qualname__}, whose repr raises {type(error).__name__}>"
+
+
 # -- calls -----------------------------------------------------------------------------------------
 
 
@@ -284,7 +292,7 @@ class BadReturn(OtpyError):
     """*callback* returned *value*, which is none of its results. It is an exit reason too, compared by its facts."""
 
     def __init__(self, callback: str, value: Any) -> None:
-        super().__init__(f"{callback} returned {value!r}, which is none of its results")
+        super().__init__(f"{callback} returned {shown(value)}, which is none of its results")
         self.callback = callback
         self.value = value
 
@@ -299,7 +307,7 @@ class UndefinedCallback(OtpyError, NotImplementedError):
 
     def __init__(self, behaviour: type, callback: str, argument: object = None) -> None:
         super().__init__(
-            f"{behaviour.__qualname__} has no {callback} and got {argument!r}; define it, or do not send that"
+            f"{behaviour.__qualname__} has no {callback} and got {shown(argument)}; define it, or do not send that"
         )
         self.behaviour = behaviour
         self.callback = callback
@@ -413,14 +421,14 @@ class HandlerNotFound(HandlerError):
     """The event manager has no such handler."""
 
     def __init__(self, handler: object) -> None:
-        super().__init__(f"no handler {handler!r}; see otpy.gen_event.which_handlers", handler)
+        super().__init__(f"no handler {shown(handler)}; see otpy.gen_event.which_handlers", handler)
 
 
 class HandlerNotAdded(HandlerError):
     """The `init` of the handler did not return Ok: *reason* is that of its Stop, Crash(error) or BadReturn."""
 
     def __init__(self, handler: object, reason: Any) -> None:
-        super().__init__(f"the handler {handler!r} was not added: {reason!r}", handler)
+        super().__init__(f"the handler {shown(handler)} was not added: {shown(reason)}", handler)
         self.reason = reason
 
 
@@ -428,7 +436,7 @@ class HandlerCrashed(HandlerError):
     """A callback of the handler failed with *reason*, Crash(error) or BadReturn; the handler has been removed."""
 
     def __init__(self, handler: object, reason: Any) -> None:
-        super().__init__(f"the handler {handler!r} was removed, since it failed: {reason!r}", handler)
+        super().__init__(f"the handler {shown(handler)} was removed, since it failed: {shown(reason)}", handler)
         self.reason = reason
 
 

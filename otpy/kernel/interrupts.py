@@ -56,7 +56,7 @@ _LOOPS: Final = frozenset(
         "Progressing.run", "done", "Events._progress", "Events._handle", "Events._go", "_ask",
         "Serving._progress", "Serving._notify", "Serving._serve", "Serving._answer", "Serving._call", "Serving._add",
         "Serving._delete", "Serving._exchange", "Serving._lose_owner", "Serving.stop_all", "Serving._take",
-        "Serving._swap", "Serving._made", "Serving._terminate", "callback_of", "GenEvent._init",
+        "Serving._swap", "Serving._made", "Serving._terminate", "invoke", "GenEvent._init",
         "EventManager._terminate",
         "FunctionProcess.run", "Starting.run", "TaskProcess.run", "spawn_actor.<locals>.<lambda>",
         "_made.<locals>.<lambda>", "_handle", "_wake", "_sleep.<locals>.<lambda>", "_serve",

@@ -677,6 +677,44 @@ class Secretive(Bare):
         return {**status, "state": "hidden"}
 
 
+@PLACES
+@inside
+def test_a_report_that_fails_harms_nobody(runs_on: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be shown, or compared, is no reason for the manager to end."""
+    manager = manager_with(Scripted, runs_on=runs_on)
+    gen_event.add_handler(manager, Shapeless, Unprintable())
+    gen_event.add_handler(manager, (Scripted, Unprintable()), "begin")
+    assert otpy.sys.get_status(manager)["handlers"][1][:2] == (Shapeless, None)
+    with pytest.raises(ArithmeticError, match="boom"):
+        gen_event.call(manager, (Scripted, Unprintable()), "?")
+    gen_event.add_handler(manager, Scripted, "begin")
+    gen_event.notify(manager, do(lambda _: Unprintable()))
+    with pytest.raises(otpy.HandlerNotAdded):
+        gen_event.add_handler(manager, (Scripted, Unprintable()), Unprintable)
+    assert gen_event.which_handlers(manager) == []
+    assert "<Unprintable, whose repr raises ArithmeticError>" in caplog.text
+
+
+class Unprintable:
+    """Cannot be shown or compared."""
+
+    def __repr__(self) -> str:
+        return str(boom())
+
+    def __eq__(self, other: object) -> bool:
+        return bool(boom())
+
+    __hash__ = object.__hash__
+
+
+class Shapeless(Scripted):
+    """Shows what is no dict."""
+
+    def format_status(self, status: dict[str, Any]) -> Any:
+        """Return what nobody can use."""
+        return [status]
+
+
 # case: gen_event_SUITE: undef_code_change
 @PLACES
 @inside

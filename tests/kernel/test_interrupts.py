@@ -18,11 +18,12 @@ from typing import Any, final
 import pytest
 
 import otpy
+from otpy import gen_event
 from otpy.kernel import interrupts, signals
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import Killed
 from otpy.kernel.runtime import spawn_process
-from tests.support import Echo, ThreadEcho, eventually, outside, status
+from tests.support import Echo, Listener, ThreadEcho, eventually, outside, status
 
 left: list[str] = []
 """Who has gone through its `finally`."""
@@ -171,7 +172,45 @@ def _at_the_end_of_a_machine(loop: Callable[[], None]) -> otpy.Pid:
     return pid
 
 
+class _Handler(otpy.GenEvent[Any]):
+    """Calls what it is sent, when it is asked, or when it goes."""
+
+    def init(self, arg: Any) -> Any:
+        return otpy.Ok(None)
+
+    def handle_event(self, event: Any, state: Any) -> Any:
+        return otpy.RemoveHandler() if event == "go" else event()
+
+    def handle_call(self, request: Any, state: Any) -> Any:
+        return request()
+
+    def terminate(self, arg: Any, state: Any) -> Any:
+        return arg() if callable(arg) else None
+
+
+def _in_a_handler(loop: Callable[[], None]) -> otpy.Pid:
+    manager = gen_event.start()
+    gen_event.add_handler(manager, _Handler)
+    gen_event.notify(manager, loop)
+    return manager
+
+
+def _in_a_call_of_a_handler(loop: Callable[[], None]) -> otpy.Pid:
+    manager = gen_event.start()
+    gen_event.add_handler(manager, _Handler)
+    otpy.spawn(lambda: gen_event.call(manager, _Handler, loop))
+    return manager
+
+
+def _at_the_end_of_a_handler(loop: Callable[[], None]) -> otpy.Pid:
+    manager = gen_event.start()
+    gen_event.add_handler(manager, _Handler)
+    otpy.spawn(lambda: gen_event.delete_handler(manager, _Handler, loop))
+    return manager
+
+
 CALLBACKS = [_in_a_server, _in_a_thread, _at_the_end, _in_a_machine, _entering_a_state, _at_the_end_of_a_machine]
+IN_HANDLERS = [_in_a_handler, _in_a_call_of_a_handler, _at_the_end_of_a_handler]
 
 
 @pytest.mark.parametrize("start", [otpy.spawn, *CALLBACKS])
@@ -179,6 +218,22 @@ CALLBACKS = [_in_a_server, _in_a_thread, _at_the_end, _in_a_machine, _entering_a
 @outside
 def test_an_endless_loop_of_the_dead_ends(loop: Callable[[], None], start: Callable[[Any], otpy.Pid]) -> None:
     """Its `finally` runs; its thread is free again, and the processor with it."""
+    _ends(loop, start)
+
+
+@pytest.mark.parametrize("start", IN_HANDLERS)
+@pytest.mark.parametrize("loop", [count_for_ever, sum_for_ever])
+@outside
+def test_an_endless_loop_of_a_handler_ends_with_its_manager(
+    loop: Callable[[], None], start: Callable[[Any], otpy.Pid]
+) -> None:
+    """What it raises then does not count as a failure of the handler."""
+    with Listener("handler.crash") as listener:
+        _ends(loop, start)
+    assert listener.heard == []
+
+
+def _ends(loop: Callable[[], None], start: Callable[[Any], otpy.Pid]) -> None:
     left.clear()
     pid: Any = start(loop)
     eventually(lambda: status(pid) == "running")

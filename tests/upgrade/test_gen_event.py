@@ -322,6 +322,15 @@ STEPPED = V1.replace('"1"', '"3"') + source("""
 
 
 @inside
+def test_an_edit_of_code_change_itself_converts(module: Make) -> None:
+    """Nothing but a body changes, but it is the one that says what becomes of states."""
+    old = V1 + "    def code_change(self, old_vsn, state, extra=None):\n        return otpy.Ok(state)\n"
+    manager = with_handlers(module(NAME, old.replace('__vsn__ = "1"', "")), "a")
+    upgrade.reload_module(NAME, old.replace('__vsn__ = "1"', "").replace("Ok(state)\n", 'Ok([*state, "converted"])\n'))
+    assert states(manager)["a"] == ["a", "converted"]
+
+
+@inside
 def test_registered_steps_lead_there(module: Make) -> None:
     """Each handler from the version that it is of."""
     manager = with_handlers(module(NAME, V1), "a", "b")

@@ -1,16 +1,17 @@
-"""Running one callback of a handler: what it came to, and what is told of one that has failed."""
+"""Running the callbacks of handlers: what each came to, and what is told of a handler that has failed."""
 
 from __future__ import annotations
 
 import inspect
 import logging
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, final
 
-from otpy.behaviours.events.handler import GenEvent
+from otpy.behaviours.events.handler import GenEvent, Handler
 from otpy.behaviours.events.installed import Installed
 from otpy.behaviours.gen_server import attach
 from otpy.behaviours.progress import Progress
+from otpy.errors import shown
 from otpy.kernel import events
 from otpy.kernel.calls import Failed
 from otpy.kernel.here import leave
@@ -21,29 +22,40 @@ from otpy.kernel.worker import StackDropped
 log = logging.getLogger("otpy.gen_event")
 
 
-def callback_of(process: Process, kind: type[GenEvent[Any]], callback: str, *args: Any) -> Progress[Any]:
-    """Return what *callback* of a handler of class *kind* returned, or Failed(error) if it raised."""
+def invoke(process: Process, kind: type[GenEvent[Any]], callback: str, *args: Any) -> Any:
+    """Return what *callback* of a handler of class *kind* returned, or Failed(error) if it raised.
+
+    What has to be awaited is returned as it is: see `settled`.
+    """
     try:
         result = getattr(actor_of(process, kind), callback)(*args)
-    except BaseException as error:  # noqa: BLE001 - whatever leaves a callback is the end of the handler, and of nobody else
+    except (Unwound, StackDropped):
+        raise
+    except BaseException as error:  # noqa: BLE001 - it is the end of the handler, and of nobody else
         result = Failed(error)
-    else:
-        if process.actor.runs_on == "asyncio" and inspect.isawaitable(result):
-            result = yield _settled(result)
-        elif inspect.iscoroutine(result):
-            result.close()  # it is no result, and would complain that nobody has awaited it
-    if type(result) is Failed and isinstance(result.error, Unwound | StackDropped):
-        raise result.error
     if process.fenced:
         leave(process)
     return result
 
 
-async def _settled(result: Awaitable[Any]) -> Any:
+def settled(process: Process, result: Any) -> Progress[Any]:
+    """Return what `invoke` gave, awaited where callbacks may be coroutines."""
+    if process.actor.runs_on == "asyncio" and inspect.isawaitable(result):
+        result = yield _caught(result)
+        if process.fenced:
+            leave(process)
+    elif inspect.iscoroutine(result):
+        result.close()  # it is no result, and would complain that nobody has awaited it
+    return result
+
+
+async def _caught(result: Awaitable[Any]) -> Any:
     """Await *result*. What it raises is returned: a generator that awaits cannot catch all that is thrown into it."""
     try:
         return await result
-    except BaseException as error:  # noqa: BLE001 - see callback_of
+    except Unwound:
+        raise
+    except BaseException as error:  # noqa: BLE001 - see invoke
         return Failed(error)
 
 
@@ -65,16 +77,29 @@ def report_failure(process: Process, installed: Installed, reason: Reason, messa
     facts = status_of(process, installed, last_message=message, reason=reason)
     if log.isEnabledFor(logging.ERROR):
         cause = error if isinstance(error, BaseException) else None
-        shown = "".join(f"\n  {name.replace('_', ' ')}: {value!r}" for name, value in facts.items())
-        log.error("the handler %r of %r was removed: %r%s", installed.handler, process, reason, shown, exc_info=cause)
+        log.error(_Text(installed.handler, process, reason, facts), exc_info=cause)
     if events.listened("handler.crash"):
         events.emit("handler.crash", pid=process, handler=installed.handler, reason=reason, report=facts)
+
+
+@final
+class _Text:
+    """The text of a report, made when somebody prints it."""
+
+    def __init__(self, handler: Handler, process: Process, reason: Reason, facts: dict[str, Any]) -> None:
+        self._facts = {"in": process, "reason": reason, **facts}
+        self._handler = handler
+
+    def __str__(self) -> str:
+        lines = [f"the event handler {shown(self._handler)} has failed, and was removed"]
+        lines += [f"  {name.replace('_', ' ')}: {shown(value)}" for name, value in self._facts.items()]
+        return "\n".join(lines)
 
 
 def status_of(process: Process, installed: Installed, **facts: Any) -> dict[str, Any]:
     """Return what may be shown of a handler, as its `format_status` lets it."""
     try:
         status = actor_of(process, installed.kind).format_status({"state": installed.state, **facts})
+        return {name: value for name, value in status.items() if name != "reason"}
     except Exception as error:  # noqa: BLE001 - a report must not fail for it, and must not show what was to be hidden
-        status = {"state": f"hidden: format_status raised {error!r}"}
-    return {name: value for name, value in status.items() if name != "reason"}
+        return {"state": f"hidden: format_status raised {shown(error)}"}

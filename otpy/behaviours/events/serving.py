@@ -21,12 +21,12 @@ from otpy.behaviours.events.requests import (
     WhichHandlers,
 )
 from otpy.behaviours.events.results import GenEventExit, HandOver, RemoveHandler, SwapHandler
-from otpy.behaviours.events.running import callback_of, report_failure
+from otpy.behaviours.events.running import invoke, report_failure, settled
 from otpy.behaviours.gen_server import Step, crashed
 from otpy.behaviours.progress import Progress, Progressing
 from otpy.behaviours.results import UNSET, Hibernate, Ok, Reply, Stop, Unset
 from otpy.behaviours.vsn import vsn_of
-from otpy.errors import BadReturn, HandlerCrashed, HandlerError, HandlerNotAdded, HandlerNotFound
+from otpy.errors import BadReturn, HandlerCrashed, HandlerError, HandlerNotAdded, HandlerNotFound, shown
 from otpy.kernel import signals
 from otpy.kernel.calls import Call, Cast, Failed
 from otpy.kernel.messages import Exit
@@ -77,7 +77,7 @@ class Serving(Progressing):
         process.serving = call
         try:
             answer = yield from self._answer(call.request)
-        except HandlerError as error:
+        except Exception as error:  # noqa: BLE001 - a refusal, or what comparing ids raised: for who asked
             answer = Failed(error)
         process.serving = None
         call.put(answer)
@@ -101,14 +101,15 @@ class Serving(Progressing):
                 return [each.handler for each in self._handlers]
             case _:
                 msg = (
-                    f"{self._process!r} is an event manager and was asked {request!r}; ask one of its handlers, "
+                    f"{self._process!r} is an event manager and was asked {shown(request)}; ask one of its handlers, "
                     "otpy.gen_event.call(manager, handler, request)"
                 )
                 raise HandlerError(msg)
 
     def _call(self, handler: Handler, request: Any) -> Progress[Any]:
         asked = self._found(handler)
-        stays, answer = yield from self._take(asked, "handle_call", request)
+        result = invoke(self._process, asked.kind, "handle_call", request, asked.state)
+        stays, answer = yield from self._take(asked, "handle_call", request, result)
         if stays is not asked:
             self._handlers = exchanged(self._handlers, asked, stays)
         return answer
@@ -143,9 +144,13 @@ class Serving(Progressing):
 
     def _notify(self, callback: str, message: Any) -> Progress[None]:
         """Have each handler handle *message*, the newest first."""
-        before, after = self._handlers, list[Installed]()
-        for installed in before:
-            stays, _ = yield from self._take(installed, callback, message)
+        process, after = self._process, list[Installed]()
+        for installed in self._handlers:
+            result = invoke(process, installed.kind, callback, message, installed.state)
+            if type(result) is Ok and result.then is None:  # nearly always: no generator is needed for it
+                after.append(installed.with_state(result.state))
+                continue
+            stays, _ = yield from self._take(installed, callback, message, result)
             if stays is not None:
                 after.append(stays)
         self._handlers = tuple(after)
@@ -168,12 +173,14 @@ class Serving(Progressing):
 
     # -- one handler
 
-    def _take(self, installed: Installed, callback: str, message: Any) -> Progress[tuple[Installed | None, Any]]:
-        """Have a handler handle *message*; return what is in its place then, and the answer if it was a call.
+    def _take(
+        self, installed: Installed, callback: str, message: Any, result: Any
+    ) -> Progress[tuple[Installed | None, Any]]:
+        """Return what is in the place of a handler after its *callback* gave *result*, and the answer if it was a call.
 
         Raises nothing: what has failed is the answer, Failed(HandlerCrashed).
         """
-        result = yield from callback_of(self._process, installed.kind, callback, message, installed.state)
+        result = yield from settled(self._process, result)
         answers = callback == "handle_call"
         match result:
             case Ok(state, None | Hibernate()) if not answers:
@@ -220,7 +227,7 @@ class Serving(Progressing):
             raise HandlerNotAdded(handler, Crash(TypeError(msg)))
         if isinstance(owner, Process):
             signals.link(self._process, owner)  # as in OTP it stays, whatever becomes of the handler
-        result = yield from callback_of(self._process, kind, "init", arg)
+        result = yield from settled(self._process, invoke(self._process, kind, "init", arg))
         match result:
             case Ok(state, None | Hibernate()):
                 return Installed(kind, ident, state, owner, arg, vsn_of(kind))
@@ -233,8 +240,8 @@ class Serving(Progressing):
 
     def _terminate(self, installed: Installed, arg: Any, reason: Reason) -> Progress[Any]:
         """Run `terminate` of one that goes for *reason*, and tell its owner; what it left, or Failed if it raised."""
-        kind, state = installed.kind, installed.state
-        left = yield from callback_of(self._process, kind, "terminate", arg, state)
+        left = invoke(self._process, installed.kind, "terminate", arg, installed.state)
+        left = yield from settled(self._process, left)
         _tell(installed, reason)
         return left
 
