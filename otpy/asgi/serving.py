@@ -51,7 +51,7 @@ class Serving:
     async def begin(self, ended: Callable[[BaseException | None], None]) -> None:
         """Have the app begin, and listen. *ended* is called, once, if the server ends by itself."""
         server = self._server
-        server.config.load()
+        await asyncio.to_thread(server.config.load)  # it imports the protocols
         server.lifespan = server.config.lifespan_class(server.config)
         self._socket = _bound(self._settings.host, self._settings.port)
         try:
@@ -70,6 +70,9 @@ class Serving:
         if self._ticks is None or self._socket is None:
             return
         self._ticks.cancel()
+        with contextlib.suppress(NotImplementedError):  # Windows' own loop
+            asyncio.get_running_loop().remove_reader(self._socket)
+        await asyncio.sleep(0)  # who was being accepted is; a port that is closed in between would leave it half-way
         ending = asyncio.create_task(self._server.shutdown([self._socket]))
         await asyncio.sleep(0)  # it has closed the port
         close_streams()
