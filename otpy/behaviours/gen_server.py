@@ -38,7 +38,7 @@ from otpy.errors import (
 from otpy.kernel import newborn, signals
 from otpy.kernel.actors import ProcessActor
 from otpy.kernel.calls import PENDING, Call, Cast, Failed, From, SystemCall, pause, wait_for_answer, wait_on
-from otpy.kernel.clock import FOREVER
+from otpy.kernel.clock import FOREVER, check_timeout
 from otpy.kernel.here import current, leave, waiting
 from otpy.kernel.messages import Exit, StopServer
 from otpy.kernel.pid import Pid, Ref
@@ -354,6 +354,7 @@ def start(
     monitor: Ref | None = None,
 ) -> Pid:
     """Start a process of *behaviour* and wait for its `init`. See Behaviour.start_link."""
+    check_timeout(timeout)
     me = waiting()
     process, acknowledged = _made(behaviour, arg, me, me)
     if name is not None:

@@ -160,8 +160,8 @@ class PartitionSupervisor(Supervisor):
     @classmethod
     def _argument(cls, child_spec: Any, options: PartitionOptions) -> Partitions | None:
         """Return what `init` gets: what is given, or nothing where a subclass needs nothing."""
-        is_given = child_spec is not None or bool(options)
-        return Partitions(child_spec, **options) if is_given or cls.init is PartitionSupervisor.init else None
+        is_left_out = child_spec is None and not options and cls.init is not PartitionSupervisor.init
+        return None if is_left_out else Partitions(child_spec, **options)
 
     # -- asking
 

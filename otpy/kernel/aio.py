@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, final
 
 from otpy.errors import CallingSelf, CallTimeout
 from otpy.kernel.calls import PENDING, Call, Failed
+from otpy.kernel.clock import check_timeout
 from otpy.kernel.here import current, here
 from otpy.kernel.process import Process, deliver
 
@@ -112,6 +113,7 @@ class FutureWaiter:
 
 async def acall(server: Process, request: Any, timeout: float | None) -> Any:
     """Send *request* to *server* and await the answer, *timeout* seconds or for ever, from any event loop."""
+    check_timeout(timeout)
     me = current()
     if server is me and not (here.on_loop and slice_task.get() is not asyncio.current_task()):
         raise CallingSelf(server, request)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 import msgspec
 
 from otpy.errors import CallError, CallingSelf, CallTimeout, NoProcess, ServerExited
-from otpy.kernel.clock import FOREVER
+from otpy.kernel.clock import FOREVER, moment_in
 from otpy.kernel.here import current, here, leave, waiting
 from otpy.kernel.pid import Pid
 from otpy.kernel.plane import in_plane
@@ -147,7 +147,7 @@ def ask(server: Process, request: Any, timeout: float | None, kind: type[Call] =
     call = kind(me, request, server, me)
     try:
         if timeout is not None:
-            deadline = me.deadline = _deadline(me, timeout)
+            deadline = me.deadline = moment_in(me.runtime.clock, timeout)
             if me.timer_at > deadline:
                 me.runtime.timers.arm(me, deadline)
         me.wait_on = server
@@ -171,15 +171,6 @@ def ask(server: Process, request: Any, timeout: float | None, kind: type[Call] =
     if type(answer) is Failed:
         raise answer.error
     return answer
-
-
-def _deadline(me: Process, timeout: float) -> float:
-    """Return the moment at which *timeout* is over; refuse what is no number before anything has been sent."""
-    try:
-        return me.runtime.clock.now() + timeout
-    except TypeError:
-        msg = f"timeout is {timeout!r}; give seconds, or None to wait for ever"
-        raise TypeError(msg) from None
 
 
 def wait_on(call: Call, me: Process, timeout: float | None) -> None:
@@ -244,7 +235,7 @@ def wait_for_answer(call: Call, timeout: float | None) -> Any:
         msg = f"{me!r} waits for a request that another process sent"
         raise CallError(msg, call.server, call.request)
     if timeout is not None:
-        me.deadline = _deadline(me, timeout)
+        me.deadline = moment_in(me.runtime.clock, timeout)
     me.wait_on = call.server
     try:
         wait_on(call, me, timeout)

@@ -24,11 +24,27 @@ _LONGEST = 3600.0
 
 def check_timeout(timeout: float | None) -> float | None:
     """Return *timeout*, or raise TypeError or ValueError for what is neither seconds, 0 or more, nor None."""
-    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
-        raise TypeError(f"timeout is {timeout!r}; give seconds, or None to wait for ever")
-    if timeout is not None and not timeout >= 0:  # NaN is not
-        raise ValueError(f"timeout is {timeout!r}; give seconds, 0 or more, or None to wait for ever")
-    return timeout
+    return None if timeout is None else _checked("timeout", timeout, ", or None to wait for ever")
+
+
+def check_seconds(seconds: float) -> float:
+    """Return *seconds*, or raise TypeError or ValueError for what is no time, 0 or more."""
+    return _checked("seconds", seconds, "")
+
+
+def _checked(what: str, given: float, instead: str) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise TypeError(f"{what} is {given!r}; give seconds{instead}")
+    if not given >= 0:  # NaN is not
+        raise ValueError(f"{what} is {given!r}; give seconds, 0 or more{instead}")
+    return given
+
+
+def moment_in(clock: Clock, timeout: float) -> float:
+    """Return the moment in *timeout* seconds, or raise as `check_timeout`: to be called before anything is done."""
+    if type(timeout) is not float or not timeout >= 0:  # quick for the usual
+        check_timeout(timeout)
+    return clock.now() + timeout
 
 
 @final

@@ -67,8 +67,8 @@ class ActorFuture(Future[T]):
         me = waiting()
         ticket = self._ticket(me, me)
         try:
-            if self._outcome is None:
-                wait_for_answer(ticket, timeout)
+            if self._outcome is None:  # a time that is over before it has begun is none, as for pykka's own
+                wait_for_answer(ticket, None if timeout is None else max(timeout, 0.0))
         except CallTimeout:
             msg = f"{timeout} seconds"
             raise pykka.Timeout(msg) from None

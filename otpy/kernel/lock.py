@@ -13,6 +13,7 @@ from typing import final
 
 from otpy.errors import CallTimeout
 from otpy.kernel.calls import Call, pause, wait_for_answer
+from otpy.kernel.clock import check_timeout
 from otpy.kernel.here import waiting
 
 
@@ -26,6 +27,7 @@ class Lock:
 
     def acquire(self, *, timeout: float | None = None) -> bool:
         """Take the lock, waiting *timeout* seconds or for ever; False if it was not free in time."""
+        check_timeout(timeout)
         me = waiting()
         if not self._queue and self._held.acquire(blocking=False):
             return True

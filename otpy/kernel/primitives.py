@@ -17,7 +17,7 @@ import msgspec
 from otpy.errors import NoProcess, ReceiveTimeout
 from otpy.kernel import signals
 from otpy.kernel.calls import pause, wait_for_answer
-from otpy.kernel.clock import FOREVER
+from otpy.kernel.clock import FOREVER, check_seconds, moment_in
 from otpy.kernel.here import current, here, leave, waiting
 from otpy.kernel.messages import Down
 from otpy.kernel.pid import Pid, Ref
@@ -141,7 +141,7 @@ def receive(  # noqa: C901 - one loop, whose branches stand in the order of what
     box = me.mailbox if me.mailbox is not None else me.open_mailbox()
     passed: deque[Any] = deque()
     outer = me.held  # not None where `otpy.sys` runs something in a suspended process
-    deadline = FOREVER if timeout is None else me.runtime.clock.now() + timeout
+    deadline = FOREVER if timeout is None else moment_in(me.runtime.clock, timeout)
     try:
         while True:
             while box:
@@ -363,6 +363,7 @@ def send_after(dest: Dest, msg: Any, seconds: float) -> TimerRef:
     """Send *msg* to *dest* in *seconds*; a name is looked up then, and a missing one swallows the message."""
     if not isinstance(dest, Process | str | Via):
         resolve(dest)
+    check_seconds(seconds)
     me = current()
     made = me.runtime
     suspension = made.suspension

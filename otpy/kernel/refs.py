@@ -93,6 +93,6 @@ class Stopped:
         death = pause(waiting())
         if on_death(self._process, death):
             with contextlib.suppress(CallError):  # it has ended, or the time is up
-                wait_for_answer(death, timeout)
+                wait_for_answer(death, None if timeout is None else max(timeout, 0.0))  # as of a threading.Event
             forget_death(self._process, death)
         return self.is_set()
