@@ -15,6 +15,7 @@ from tests.support import DEADLINE, Echo, down, eventually, get, inside, reason_
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
+# case: gen_server_test.exs: call/3 exit messages
 @kinds
 @inside
 def test_a_call_of_the_dead_says_so_at_once(kind: type[Scripted]) -> None:
@@ -28,6 +29,7 @@ def test_a_call_of_the_dead_says_so_at_once(kind: type[Scripted]) -> None:
         assert error.value.server is server
 
 
+# case: gen_server_SUITE: send_request
 @kinds
 @inside
 def test_a_server_that_ends_during_a_call_fails_it_with_its_reason(kind: type[Scripted]) -> None:
@@ -43,6 +45,8 @@ def test_a_server_that_ends_during_a_call_fails_it_with_its_reason(kind: type[Sc
         assert "reason" in str(error.value)
 
 
+# case: gen_server_test.exs: call/3 exit messages
+# case: gen_server_SUITE: call
 @inside
 def test_a_call_that_is_too_slow_says_what_to_do() -> None:
     """More time, or a look at what the server does."""
@@ -51,6 +55,8 @@ def test_a_call_that_is_too_slow_says_what_to_do() -> None:
         otpy.call(pid, on_call(lambda _, state: otpy.NoReply(state)), timeout=0.01)
 
 
+# case: gen_server_test.exs: call/3 exit messages
+# case: gen_server_test.exs: stop/3
 @inside
 def test_calling_oneself_is_refused() -> None:
     """It would wait for ever."""
@@ -81,6 +87,7 @@ def test_two_that_call_each_other_time_out_instead_of_hanging() -> None:
     assert otpy.call(first, begin, timeout=DEADLINE) is first
 
 
+# case: gen_server_test.exs: cast/2
 @inside
 def test_cast_to_nobody_is_no_error() -> None:
     """As in OTP: a dead pid and an unknown name swallow it."""
@@ -103,6 +110,7 @@ def test_casts_and_calls_of_one_sender_keep_their_order(kind: type[Scripted]) ->
 # -- stop ------------------------------------------------------------------------------------------
 
 
+# case: gen_server_SUITE: stop2
 @kinds
 @pytest.mark.parametrize("reason", [otpy.Normal(), otpy.Shutdown("x"), "own word"])
 @inside
@@ -144,6 +152,8 @@ def test_stop_that_is_too_slow_leaves_the_server_alone() -> None:
     assert reason_of(pid) in (otpy.Normal(), otpy.NoProc())
 
 
+# case: gen_server_SUITE: stop1
+# case: gen_server_test.exs: stop/3
 @inside
 def test_stop_of_nobody_raises() -> None:
     """And so does a reason that is none."""
@@ -158,6 +168,7 @@ def test_stop_of_nobody_raises() -> None:
 # -- requests --------------------------------------------------------------------------------------
 
 
+# case: gen_server_SUITE: send_request
 @kinds
 @inside
 def test_a_request_is_answered_while_its_sender_does_other_things(kind: type[Scripted]) -> None:
@@ -169,6 +180,7 @@ def test_a_request_is_answered_while_its_sender_does_other_things(kind: type[Scr
         assert otpy.check_response(requests[number]) == otpy.Response(number)
 
 
+# case: gen_server_SUITE: send_request
 @inside
 def test_a_request_that_timed_out_can_be_waited_for_again() -> None:
     """In contrast to a call."""
@@ -182,6 +194,7 @@ def test_a_request_that_timed_out_can_be_waited_for_again() -> None:
     assert otpy.wait_response(request, timeout=DEADLINE) == "late"
 
 
+# case: gen_server_SUITE: send_request
 @inside
 def test_a_request_to_nobody_fails_when_it_is_fetched() -> None:
     """Not when it is sent."""

@@ -36,6 +36,7 @@ def expect(*messages: Any) -> None:
 # -- init ------------------------------------------------------------------------------------------
 
 
+# case: gen_server_SUITE: hibernate
 @kinds
 @then_forms
 @inside
@@ -48,6 +49,8 @@ def test_init_may_go_on_with(kind: type[Scripted], then: str) -> None:
     assert state_of(pid) == 2
 
 
+# case: gen_server_SUITE: start
+# case: gen_server_SUITE: otp_7669
 @kinds
 @inside
 def test_init_may_ignore(kind: type[Scripted]) -> None:
@@ -61,6 +64,8 @@ def _stop() -> Any:
     return otpy.Stop("reason")
 
 
+# case: gen_server_SUITE: start
+# case: gen_server_SUITE: otp_7669
 @kinds
 @inside
 def test_init_may_stop(kind: type[Scripted]) -> None:
@@ -130,6 +135,8 @@ class OnLoopForever:
         yield from asyncio.sleep(1000).__await__()
 
 
+# case: gen_server_SUITE: start
+# case: gen_server_test.exs: start_link/3
 @inside
 def test_a_taken_name_is_refused_with_its_owner() -> None:
     """And init does not run."""
@@ -166,6 +173,8 @@ def test_a_process_killed_in_init_did_not_start(kind: type[Scripted]) -> None:
 # -- handle_call -----------------------------------------------------------------------------------
 
 
+# case: gen_server_SUITE: call
+# case: gen_server_SUITE: hibernate
 @kinds
 @then_forms
 @inside
@@ -179,6 +188,8 @@ def test_handle_call_may_reply(kind: type[Scripted], then: str) -> None:
     assert state_of(pid) == 2
 
 
+# case: gen_server_SUITE: call
+# case: gen_server_SUITE: hibernate
 @kinds
 @then_forms
 @inside
@@ -239,6 +250,7 @@ def test_handle_call_may_stop_without_a_reply(kind: type[Scripted]) -> None:
     assert error.value.reason == otpy.Shutdown("detail")
 
 
+# case: gen_server_SUITE: call
 @kinds
 @pytest.mark.parametrize("value", [None, 42, "text", otpy.Ok(1), otpy.Stop("no state"), otpy.Ignore()])
 @inside
@@ -264,6 +276,9 @@ def test_a_bad_then_ends_the_server(then: Any) -> None:
 # -- handle_cast, handle_info, handle_continue -----------------------------------------------------
 
 
+# case: gen_server_SUITE: cast
+# case: gen_server_SUITE: info
+# case: gen_server_SUITE: hibernate
 @kinds
 @then_forms
 @pytest.mark.parametrize("send", [otpy.cast, otpy.send])
@@ -280,6 +295,8 @@ def test_casts_and_other_messages_may_go_on_with(kind: type[Scripted], then: str
     assert state_of(pid) == 2
 
 
+# case: gen_server_SUITE: cast
+# case: gen_server_SUITE: info
 @kinds
 @pytest.mark.parametrize("send", [otpy.cast, otpy.send])
 @inside
@@ -304,6 +321,7 @@ def test_a_reply_from_handle_cast_is_a_bad_return(kind: type[Scripted]) -> None:
         assert down(ref) == otpy.BadReturn("handle_cast", result)
 
 
+# case: gen_server_SUITE: continue
 @kinds
 @then_forms
 @inside
@@ -319,6 +337,7 @@ def test_handle_continue_may_go_on_with(kind: type[Scripted], then: str) -> None
     expect(*reports)
 
 
+# case: gen_server_SUITE: continue
 @kinds
 @inside
 def test_a_continue_comes_before_messages_that_wait(kind: type[Scripted]) -> None:
@@ -334,6 +353,7 @@ def test_a_continue_comes_before_messages_that_wait(kind: type[Scripted]) -> Non
     assert state_of(pid) == 101
 
 
+# case: gen_server_SUITE: continue
 @kinds
 @inside
 def test_handle_continue_may_stop(kind: type[Scripted]) -> None:
@@ -356,6 +376,7 @@ def test_many_continues_in_a_row_need_no_stack() -> None:
 # -- After -----------------------------------------------------------------------------------------
 
 
+# case: gen_server_SUITE: call
 def test_any_message_cancels_the_timeout() -> None:
     """It is for idleness. The next result sets it anew, or does not."""
     clock = HandClock()
@@ -380,6 +401,7 @@ def test_any_message_cancels_the_timeout() -> None:
 # -- terminate and the end -------------------------------------------------------------------------
 
 
+# case: gen_server_SUITE: terminate_crash_format
 @kinds
 @inside
 def test_what_terminate_raises_takes_the_place_of_the_reason(kind: type[Scripted]) -> None:
@@ -457,6 +479,7 @@ def test_an_uncaught_call_error_ends_the_server_as_otp_does(kind: type[Scripted]
 # -- errors and reports ----------------------------------------------------------------------------
 
 
+# case: gen_server_SUITE: error_format_status
 @kinds
 @inside
 def test_a_crash_is_reported_once_with_the_state_redacted(
@@ -507,6 +530,8 @@ def test_a_format_status_that_fails_hides_all(caplog: pytest.LogCaptureFixture) 
     assert "'secret'" not in caplog.text
 
 
+# case: gen_server_SUITE: undef_handle_call
+# case: gen_server_SUITE: undef_init
 @inside
 def test_undefined_callbacks_say_what_is_missing() -> None:
     """And which class lacks it."""
@@ -527,6 +552,7 @@ def test_undefined_callbacks_say_what_is_missing() -> None:
         otpy.GenServer.start()
 
 
+# case: gen_server_SUITE: undef_handle_info
 @inside
 def test_an_unexpected_message_is_logged_and_dropped(caplog: pytest.LogCaptureFixture) -> None:
     """The default of handle_info, as in OTP."""

@@ -11,6 +11,7 @@ import otpy
 from tests.support import DEADLINE, inside
 
 
+# case: gen_server_SUITE: otp_7669
 @pytest.mark.parametrize("runs_on", ["scheduler", "thread"])
 @inside
 def test_the_name_is_free_when_a_start_has_timed_out(runs_on: str) -> None:

@@ -117,6 +117,7 @@ def bye(kind: Any, _state: str, _data: Any) -> Any:
 # -- starting and ending ---------------------------------------------------------------------------
 
 
+# case: gen_statem_SUITE: get_state
 @kinds
 @inside
 def test_a_machine_begins_where_init_says(kind: type[Scripted]) -> None:
@@ -128,6 +129,8 @@ def test_a_machine_begins_where_init_says(kind: type[Scripted]) -> None:
     assert (status["state"], status["data"]) == ("a", 7)
 
 
+# case: gen_statem_SUITE: start4
+# case: gen_statem_SUITE: start5
 @pytest.mark.parametrize(
     ("arg", "error"),
     [
@@ -167,6 +170,7 @@ def test_terminate_gets_state_and_data(kind: type[Scripted]) -> None:
     assert get() == ("terminate", otpy.Shutdown(), "b", 1)
 
 
+# case: gen_statem_SUITE: stop_and_reply
 @kinds
 @inside
 def test_replies_of_stop_and_reply_come_before_the_end(kind: type[Scripted]) -> None:
@@ -206,6 +210,9 @@ def test_a_request_may_be_answered_later(kind: type[Scripted]) -> None:
 # -- results that are none -------------------------------------------------------------------------
 
 
+# case: gen_statem_SUITE: abnormal2
+# case: gen_statem_SUITE: abnormal3
+# case: gen_statem_SUITE: abnormal4
 @pytest.mark.parametrize(
     "result",
     [
@@ -232,6 +239,7 @@ def test_what_is_no_result_ends_the_machine(result: Any) -> None:
     assert down(ref) == otpy.BadReturn("handle_event", result)
 
 
+# case: gen_statem_SUITE: abnormal3
 @inside
 def test_a_bad_action_is_named() -> None:
     """Among several, the one that is none."""
@@ -242,6 +250,7 @@ def test_a_bad_action_is_named() -> None:
     assert "StateTimeout(seconds=-1" in bad.__notes__[0]
 
 
+# case: gen_statem_SUITE: state_enter
 @pytest.mark.parametrize(
     "result",
     [NextState("b", 1), KeepState(actions=Postpone()), KeepState(actions=NextEvent("internal", 1))],
@@ -429,6 +438,7 @@ def test_a_coroutine_without_asyncio_is_a_bad_result() -> None:
 # -- timeouts --------------------------------------------------------------------------------------
 
 
+# case: gen_statem_SUITE: generic_timers
 def test_an_absolute_timeout_comes_at_its_moment() -> None:
     """Given in the runtime's seconds; one that is past comes at once."""
     clock = HandClock()
@@ -449,6 +459,7 @@ def test_an_absolute_timeout_comes_at_its_moment() -> None:
         assert get(timeout=None) == (("timeout", "late"), None, "a", 0)
 
 
+# case: gen_statem_SUITE: timeout_cancel_and_update
 def test_a_timeout_that_is_cancelled_after_it_has_fired_does_not_come() -> None:
     """Its message waits already, and is none any more."""
     clock = HandClock()
@@ -488,6 +499,7 @@ def test_no_timeout_outlives_its_machine(end: Callable[[otpy.Pid], Any]) -> None
     eventually(lambda: not any(timer.pending for timer in timers))
 
 
+# case: gen_statem_SUITE: timeout_cancel_and_update
 @inside
 def test_an_update_changes_the_content_and_not_the_time() -> None:
     """Also of one that is due."""
@@ -501,6 +513,7 @@ def test_an_update_changes_the_content_and_not_the_time() -> None:
 # -- sys -------------------------------------------------------------------------------------------
 
 
+# case: gen_statem_SUITE: replace_state
 @kinds
 @inside
 def test_replace_state_takes_and_gives_both(kind: type[Scripted]) -> None:
@@ -515,6 +528,7 @@ def test_replace_state_takes_and_gives_both(kind: type[Scripted]) -> None:
     assert otpy.call(pid, where) == ("b", 2)
 
 
+# case: gen_statem_SUITE: sys1
 @kinds
 @inside
 def test_a_suspended_machine_handles_nothing_and_goes_on_in_order(kind: type[Scripted]) -> None:
@@ -542,6 +556,7 @@ def test_debug_functions_see_what_comes_and_goes(kind: type[Scripted]) -> None:
     assert [type(event).__name__ for event in seen] == ["In", "In", "Out"]
 
 
+# case: gen_statem_SUITE: code_change
 @inside
 def test_change_code_converts_state_and_data() -> None:
     """The callback gets both; without the argument `extra` it is accepted."""
@@ -590,6 +605,7 @@ def test_a_supervisor_starts_it_again() -> None:
     assert otpy.sys.get_state("door") == ("opened", [])
 
 
+# case: gen_statem_SUITE: state_enter
 @inside
 def test_an_enter_call_has_the_state_before() -> None:
     """Its own at the beginning, and when it is repeated."""

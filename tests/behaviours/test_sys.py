@@ -20,6 +20,8 @@ kinds = pytest.mark.parametrize("kind", KINDS)
 # -- suspend and resume ----------------------------------------------------------------------------
 
 
+# case: gen_server_SUITE: get_state
+# case: sys_SUITE: suspend
 @kinds
 @inside
 def test_a_suspended_server_keeps_receiving_and_handles_nothing(kind: type[Scripted]) -> None:
@@ -39,6 +41,7 @@ def test_a_suspended_server_keeps_receiving_and_handles_nothing(kind: type[Scrip
     assert state_of(pid) == [*range(5), "after"]
 
 
+# case: sys_SUITE: suspend
 @inside
 def test_suspending_twice_needs_one_resume() -> None:
     """And a resume too many is no error."""
@@ -104,6 +107,7 @@ def test_a_timeout_stands_still_while_suspended_and_begins_anew() -> None:
 # -- states ----------------------------------------------------------------------------------------
 
 
+# case: gen_server_SUITE: get_state
 @kinds
 @inside
 def test_get_state_is_a_barrier(kind: type[Scripted]) -> None:
@@ -114,6 +118,7 @@ def test_get_state_is_a_barrier(kind: type[Scripted]) -> None:
     assert otpy.sys.get_state(pid) == 100
 
 
+# case: gen_server_SUITE: replace_state
 @kinds
 @inside
 def test_replace_state_returns_the_new_one(kind: type[Scripted]) -> None:
@@ -123,6 +128,7 @@ def test_replace_state_returns_the_new_one(kind: type[Scripted]) -> None:
     assert otpy.sys.get_state(pid) == (1, pid)
 
 
+# case: gen_server_SUITE: replace_state
 @kinds
 @inside
 def test_a_replace_state_that_fails_changes_nothing(kind: type[Scripted]) -> None:
@@ -134,6 +140,7 @@ def test_a_replace_state_that_fails_changes_nothing(kind: type[Scripted]) -> Non
     assert state_of(pid) == 0
 
 
+# case: gen_server_SUITE: call_format_status
 @kinds
 @inside
 def test_get_status_says_what_it_is(kind: type[Scripted]) -> None:
@@ -277,6 +284,7 @@ def test_change_code_of_a_running_server_is_refused() -> None:
 # -- observing -------------------------------------------------------------------------------------
 
 
+# case: sys_SUITE: log
 @kinds
 @inside
 def test_the_log_keeps_the_last_events(kind: type[Scripted]) -> None:
@@ -296,6 +304,7 @@ def test_the_log_keeps_the_last_events(kind: type[Scripted]) -> None:
         otpy.sys.log(pid, -1)
 
 
+# case: sys_SUITE: stats
 @kinds
 @inside
 def test_statistics_count_messages_in_and_out(kind: type[Scripted]) -> None:
@@ -313,6 +322,7 @@ def test_statistics_count_messages_in_and_out(kind: type[Scripted]) -> None:
     assert otpy.sys.statistics(pid, "get") is None
 
 
+# case: sys_SUITE: install
 @kinds
 @inside
 def test_an_installed_function_sees_events_until_it_is_done(kind: type[Scripted]) -> None:
@@ -342,6 +352,7 @@ def test_an_installed_function_sees_events_until_it_is_done(kind: type[Scripted]
     assert len(seen) == before
 
 
+# case: sys_SUITE: trace
 @inside
 def test_trace_prints(capsys: pytest.CaptureFixture[str]) -> None:
     """On standard output, what comes and what goes."""
@@ -357,6 +368,7 @@ def test_trace_prints(capsys: pytest.CaptureFixture[str]) -> None:
     assert "'state'" in lines[1]
 
 
+# case: sys_SUITE: install
 @inside
 def test_no_debug_takes_all_away() -> None:
     """At once."""

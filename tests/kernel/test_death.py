@@ -294,6 +294,7 @@ def test_whatever_a_callback_raises_ends_that_process_only(error: BaseException)
     assert otpy.call(bystander, "alive?") == "alive?"
 
 
+# case: proc_lib_SUITE: crash
 @inside
 def test_a_crash_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     """By the one who crashed, not by those who die of it; through logging and as an event."""
@@ -339,6 +340,7 @@ def test_who_dies_of_anothers_crash_while_running_reports_nothing(
     assert caplog.records == [r for r in caplog.records if r.name != "otpy.process"]
 
 
+# case: proc_lib_SUITE: crash
 @inside
 def test_normal_and_shutdown_are_no_crashes(caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is reported."""

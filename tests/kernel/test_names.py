@@ -11,6 +11,7 @@ import otpy
 from tests.support import idle_process, inside, reason_of
 
 
+# case: gen_server_test.exs: whereis/1
 @inside
 def test_a_name_stands_for_its_process() -> None:
     """Everywhere where a pid can stand."""

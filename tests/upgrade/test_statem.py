@@ -102,6 +102,7 @@ def test_what_waits_in_a_machine_is_brought_over(module: Make, *, fired: bool) -
         assert {type(item) for _, item in seen} == {loaded.Item}
 
 
+# case: gen_statem_SUITE: code_change
 @inside
 def test_a_machine_goes_over_to_the_other_callback_mode_and_back(module: Make) -> None:
     """By its code_change, which gets state and data, and DownTo on the way back."""
