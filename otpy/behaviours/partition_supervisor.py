@@ -160,7 +160,7 @@ class PartitionSupervisor(Supervisor):
     @classmethod
     def _argument(cls, child_spec: Any, options: PartitionOptions) -> Partitions | None:
         """Return what `init` gets: what is given, or nothing where a subclass needs nothing."""
-        is_left_out = child_spec is None and not options and cls.init is not PartitionSupervisor.init
+        is_left_out = (child_spec, options) == (None, {}) and cls.init is not PartitionSupervisor.init
         return None if is_left_out else Partitions(child_spec, **options)
 
     # -- asking
