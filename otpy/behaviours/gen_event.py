@@ -42,6 +42,7 @@ from otpy.kernel.calls import Cast
 from otpy.kernel.here import current
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import Dest, send
+from otpy.kernel.via import Name
 
 __all__ = [
     "GenEvent",
@@ -74,22 +75,23 @@ PAIR = 2
 # -- starting --------------------------------------------------------------------------------------
 
 
-def start_link(*, name: str | None = None, timeout: float | None = None, runs_on: Place = "scheduler") -> Pid:
+def start_link(*, name: Name | None = None, timeout: float | None = None, runs_on: Place = "scheduler") -> Pid:
     """Start an event manager without handlers, linked with the running process.
 
-    *runs_on* says where its handlers run: "thread" for those that block, "asyncio" for those with `async def`.
+    *name* is a str to register it under, or a Via; *timeout* in seconds for its start; None waits for ever. *runs_on*
+    says where its handlers run: "thread" for those that block, "asyncio" for those with `async def`.
     Raises AlreadyStarted(pid) if the name is taken, and StartTimeout.
     """
     return start_process(_manager(runs_on), None, name=name, timeout=timeout, link=True)
 
 
-def start(*, name: str | None = None, timeout: float | None = None, runs_on: Place = "scheduler") -> Pid:
+def start(*, name: Name | None = None, timeout: float | None = None, runs_on: Place = "scheduler") -> Pid:
     """As `start_link`, without the link."""
     return start_process(_manager(runs_on), None, name=name, timeout=timeout, link=False)
 
 
 def start_monitor(
-    *, name: str | None = None, timeout: float | None = None, runs_on: Place = "scheduler"
+    *, name: Name | None = None, timeout: float | None = None, runs_on: Place = "scheduler"
 ) -> tuple[Pid, Ref]:
     """As `start`, monitored by the running process. A failed start sends no Down message."""
     return start_monitored(_manager(runs_on), None, name=name, timeout=timeout)
@@ -101,17 +103,17 @@ def child_spec(
     restart: RestartType = "permanent",
     shutdown: ShutdownType | Unset = UNSET,
     significant: bool = False,
-    name: str | None = None,
+    name: Name | None = None,
     runs_on: Place = "scheduler",
 ) -> ChildSpec:
-    """Return how a supervisor starts an event manager; *id* is its *name*, or else "EventManager".
+    """Return how a supervisor starts an event manager; *id* is its *name* if that is a str, or else "EventManager".
 
     One that is started again has no handlers: who adds some should be started after it, under "rest_for_one".
     """
     _manager(runs_on)
     given = {"name": name, "runs_on": None if runs_on == "scheduler" else runs_on}
     return ChildSpec(
-        id=id if id is not None else name or EventManager.__name__,
+        id=id if id is not None else name if isinstance(name, str) else EventManager.__name__,
         start=start_by_name(start_link, (), {key: value for key, value in given.items() if value is not None}),
         restart=restart,
         shutdown=shutdown,

@@ -26,7 +26,7 @@ from otpy.errors import CallTimeout, CanaryFailed, IncompatibleUpgrade, Migratio
 from otpy.kernel.actors import Actor
 from otpy.kernel.calls import Failed
 from otpy.kernel.process import Process
-from otpy.upgrade.check_upgrade import check_upgrade, has_check
+from otpy.upgrade.check_upgrade import check_upgrade, may_ask
 from otpy.upgrade.commit import commit
 from otpy.upgrade.conversion import Course, DownTo, Migrations, finished
 from otpy.upgrade.members import nobody, processes_of
@@ -168,7 +168,7 @@ class Ahead:
             return
         try:
             commit([conversion], journal)
-            if has_check(process):
+            if may_ask(type(process.actor)):
                 check_upgrade(process)
         except BaseException:
             journal.undo()

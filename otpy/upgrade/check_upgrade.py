@@ -12,12 +12,12 @@ from otpy.behaviours.gen_server import attach
 from otpy.errors import CheckFailed
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import ExitProcess
-from otpy.upgrade.members import kinds_of
+from otpy.upgrade.handlers import has_handlers
 
 
-def has_check(process: Process) -> bool:
-    """Whether the behaviour of *process*, or a handler that it has, has a `check_upgrade`."""
-    return any(hasattr(kind, "check_upgrade") for kind in kinds_of(process))
+def may_ask(kind: type) -> bool:
+    """Whether `check_upgrade` has somebody to ask in processes of class *kind*: it, or handlers that they have."""
+    return hasattr(kind, "check_upgrade") or has_handlers(kind)
 
 
 def check_upgrade(process: Process) -> Any:

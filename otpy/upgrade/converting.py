@@ -27,7 +27,7 @@ from otpy.errors import IncompatibleUpgrade, MigrationFailed, ServerExited
 from otpy.kernel.calls import PENDING, Failed
 from otpy.kernel.process import Process
 from otpy.kernel.rehearsal import rehearsing
-from otpy.upgrade.check_upgrade import check_upgrade, has_check
+from otpy.upgrade.check_upgrade import check_upgrade, may_ask
 from otpy.upgrade.children import brought_along
 from otpy.upgrade.conversion import Conversion, Course, DownTo, Migrations, Part, finished
 from otpy.upgrade.handlers import HandlersCourse, HandlersPart, exchanged, has_handlers
@@ -301,6 +301,7 @@ class Converting:
 
     def check(self, resting: Resting) -> None:
         """Ask each behaviour that has a `check_upgrade` whether it can live with its new state. Raises CheckFailed."""
-        asking = [process for process in resting.started() if has_check(process)]
+        started = resting.started()
+        asking = {kind for kind in {type(process.actor) for process in started} if may_ask(kind)}
         if asking:
-            self._run(resting, asking, check_upgrade)
+            self._run(resting, [process for process in started if type(process.actor) in asking], check_upgrade)

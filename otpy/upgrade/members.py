@@ -62,6 +62,19 @@ def kind_of(process: Process) -> type | None:
     return None if actor is None else type(actor)
 
 
+def one_of_each(processes: Iterable[Process]) -> dict[type, Process]:
+    """Return the classes of *processes* and of their handlers, each with one that has it.
+
+    There may be a hundred thousand of them, and they may rest.
+    """
+    everybody = list(processes)
+    found = {type(process.actor): process for process in everybody}
+    found.pop(type(None), None)  # of those that have just ended
+    if any(issubclass(kind, EventManager) for kind in found):
+        found |= {each.kind: process for process in everybody for each in installed_in(process)}
+    return found
+
+
 @final
 class Holders:
     """Finds those who have an instance of one of *classes* in their state, their mailbox, or what they own."""

@@ -39,7 +39,7 @@ from otpy.upgrade.coordinator import can_wait, in_any_case
 from otpy.upgrade.forecast import plan_for
 from otpy.upgrade.handlers import with_managers
 from otpy.upgrade.levels import levels_of_members
-from otpy.upgrade.members import Concerned, Holders, concerns, kinds_of, nobody, processes_of
+from otpy.upgrade.members import Concerned, Holders, concerns, nobody, one_of_each, processes_of
 from otpy.upgrade.options import Options
 from otpy.upgrade.preparation import Preparation
 from otpy.upgrade.rehearsal import rehearse
@@ -196,10 +196,10 @@ class Transaction:
     def _check_classes(self, processes: Iterable[Process]) -> None:
         """Refuse what *processes* cannot become. Raises IncompatibleUpgrade."""
         assert self.preparation.prepared is not None
-        for kind, one_of_them in {kind: process for process in processes for kind in kinds_of(process)}.items():
+        for kind, process in one_of_each(processes).items():
             if kind not in self._places:
                 new = self.preparation.prepared.ghosts.get(kind, self.preparation.replaced.get(kind, kind))
-                classes.check(one_of_them, kind, new)
+                classes.check(process, kind, new)
                 self._places[kind] = kind.runs_on  # type: ignore[attr-defined]
 
     def _find(self) -> Callable[[], Levels]:

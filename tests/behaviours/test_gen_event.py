@@ -123,6 +123,25 @@ def test_a_manager_starts_with_and_without_a_name_and_stops() -> None:
     assert otpy.flush() == []
 
 
+# case: gen_event_SUITE: start
+@inside
+def test_a_manager_is_found_through_a_via() -> None:
+    """By whoever asks it, and whoever starts it, a supervisor too."""
+    otpy.Registry.start_link(keys="unique", name="known")
+    via = otpy.Via("known", "events")
+    manager = gen_event.start(name=via)
+    gen_event.add_handler(via, Scripted, "begin")
+    gen_event.notify(via, 1)
+    assert gen_event.call(via, Scripted, "?") == ("?", ["begin", 1])
+    with pytest.raises(otpy.AlreadyStarted) as taken:
+        gen_event.start_link(name=via)
+    assert taken.value.pid is manager
+    gen_event.stop(via)
+    supervisor = otpy.supervisor.start_link([gen_event.child_spec(name=via)])
+    assert gen_event.which_handlers(via) == []
+    otpy.stop(supervisor)
+
+
 # case: gen_event_SUITE: start_opt
 @PLACES
 @inside

@@ -108,7 +108,7 @@ def test_every_handler_of_the_class_is_converted_in_every_manager(module: Make, 
     one, two = with_handlers(loaded, "a", "b", runs_on=runs_on), with_handlers(loaded, "c", runs_on=runs_on)
     before, other = otpy.sys.get_state(one), states(one)["Other"]
     report = upgrade.reload_module(NAME, V2, extra="x")
-    assert (report.migrated, set(report.affected_processes)) == (2, {one, two})
+    assert (report.migrated, set(report.affected_processes), report.warnings) == (2, {one, two}, ())
     assert states(one) == {
         "b": {"all": ["b"], "from": ("1", "x")},
         "a": {"all": ["a"], "from": ("1", "x")},
