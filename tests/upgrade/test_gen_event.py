@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+import secrets
 import sys
 from types import ModuleType
 from typing import Any, cast
@@ -11,6 +14,7 @@ import pytest
 import otpy
 from otpy import code, gen_event, upgrade
 from otpy.behaviours.events.manager import installed_in
+from otpy.errors import ForcedRollback
 from otpy.kernel.process import Process
 from otpy.planning.steps import STEPS
 from otpy.upgrade.again import running_sources
@@ -494,3 +498,110 @@ def test_in_a_rolling_upgrade_managers_come_with_the_module(module: Make) -> Non
     report = upgrade.reload_module(NAME, REPLACED, strategy="rolling")
     assert any("nobody went ahead" in warning for warning in report.warnings)
     assert vsns(manager) == {"2"}
+
+
+# -- at random moments -------------------------------------------------------------------------------
+
+TALLY = source("""
+    import otpy
+
+    __vsn__ = "1"
+
+    class Tally(otpy.GenEvent):
+        def init(self, arg):
+            return otpy.Ok(0)
+
+        def handle_event(self, event, state):
+            return otpy.Ok(state + 1)
+
+        def handle_call(self, request, state):
+            return otpy.Reply(state, state)
+""")
+
+TALLY_2 = source("""
+    import otpy
+
+    __vsn__ = "2"
+
+    class Tally(otpy.GenEvent):
+        def init(self, arg):
+            return otpy.Ok({"n": 0})
+
+        def handle_event(self, event, state):
+            return otpy.Ok({"n": state["n"] + 1})
+
+        def handle_call(self, request, state):
+            return otpy.Reply(state["n"], state)
+
+        def code_change(self, old_vsn, state, extra):
+            return otpy.Ok(state["n"] if isinstance(old_vsn, otpy.DownTo) else {"n": state})
+""")
+
+ROUNDS = 12
+PLACES: tuple[Any, ...] = ("scheduler", "thread", "asyncio")
+
+
+@inside
+def test_no_event_is_lost_and_no_handler_forgotten(module: Make) -> None:
+    """While handlers come, go and are swapped, and upgrades stand, fail at any step and are taken back."""
+    seed = secrets.randbits(32)
+    choose, loaded = random.Random(seed), module("m_tally", TALLY)  # noqa: S311 - nothing is kept secret with it
+    managers = [gen_event.start(runs_on=place) for place in PLACES]
+    for manager in managers:
+        gen_event.add_handler(manager, loaded.Tally)
+    over = [False]
+    with Listener("handler.crash", "process.crash") as listener:
+        workers = [_Worker.start(lambda do=do: do(managers, loaded, over)) for do in (_send, _come_and_go)]
+        for worker in workers:
+            otpy.cast(worker, "go")
+        for _ in range(ROUNDS):
+            with contextlib.suppress(ForcedRollback):
+                upgrade.reload_module("m_tally", TALLY_2, force_rollback_at=choose.choice([None, None, *STEPS]))
+                upgrade.rollback_module("m_tally")
+        over[0] = True
+        sent, rounds = (otpy.call(worker, "how many?", timeout=60.0) for worker in workers)
+    assert (listener.heard, rounds > 0) == ([], True), seed
+    counts = [gen_event.call(manager, loaded.Tally, "how many?") for manager in managers]
+    assert counts == [sent] * len(managers), seed
+    assert [gen_event.which_handlers(manager) for manager in managers] == [[loaded.Tally]] * len(managers), seed
+
+
+def _send(managers: list[otpy.Pid], _loaded: ModuleType, over: list[bool]) -> int:
+    """Send each manager the same number of events, now and then one that is waited for; return how many."""
+    count = 0
+    while not over[0]:
+        count += 1
+        for manager in managers:
+            (gen_event.notify if count % 20 else gen_event.sync_notify)(manager, count)
+    return count
+
+
+def _come_and_go(managers: list[otpy.Pid], loaded: ModuleType, over: list[bool]) -> int:
+    """Add handlers, have others take over from them, and delete those; return how many."""
+    rounds = 0
+    while not over[0]:
+        rounds += 1
+        manager = managers[rounds % len(managers)]
+        gen_event.add_handler(manager, (loaded.Tally, "comes"))
+        gen_event.swap_handler(manager, ((loaded.Tally, "comes"), "bye"), ((loaded.Tally, "goes"), "hello"))
+        gen_event.call(manager, (loaded.Tally, "goes"), "how many?", timeout=60.0)
+        gen_event.delete_handler(manager, (loaded.Tally, "goes"))
+    return rounds
+
+
+class _Worker(otpy.GenServer[Any]):
+    """Does something once it is told to, and says afterwards what came of it."""
+
+    runs_on = "thread"
+
+    def init(self, arg: Any) -> Any:
+        """Keep what is to be done."""
+        return otpy.Ok(arg)
+
+    def handle_cast(self, request: Any, state: Any) -> Any:
+        """Do it."""
+        return otpy.NoReply(state())
+
+    def handle_call(self, request: Any, from_: Any, state: Any) -> Any:
+        """Say what came of it."""
+        return otpy.Reply(state, state)
