@@ -17,7 +17,7 @@ from otpy.analysis.graph import DependencyGraph
 from otpy.analysis.processes import BehaviourFacts, ProcessFacts, World, observed_calls
 from otpy.analysis.units import Units
 
-Group: TypeAlias = tuple[BehaviourFacts, str, int]
+Group: TypeAlias = tuple[tuple[BehaviourFacts, ...], str, int]
 """What its processes run; the name that is called; the number of one that waits or is waited for, else 0."""
 
 
@@ -31,7 +31,7 @@ def levels_of(
     """
     chosen = tuple(processes)
     everybody = world.processes if world is not None else chosen
-    declared = declared_calls({p.behaviour for p in everybody}, graph)
+    declared = declared_calls({each for p in everybody for each in p.runs}, graph)
     groups = _groups(everybody, {callee.registered for each in declared.values() for callee in each})
     needs = _needs(everybody, groups, declared)
     members: dict[Group, list[int]] = {}
@@ -44,7 +44,7 @@ def levels_of(
 def _groups(everybody: Iterable[ProcessFacts], called: set[str]) -> dict[int, Group]:
     waiting = {number for pair in observed_calls(everybody) for number in pair}
     return {
-        p.number: (p.behaviour, p.name if p.name in called else "", p.number if p.number in waiting else 0)
+        p.number: (p.runs, p.name if p.name in called else "", p.number if p.number in waiting else 0)
         for p in everybody
     }
 
@@ -58,7 +58,7 @@ def _needs(
             needs[groups[caller]][groups[target]] = None
     meant = _meant(needs, {callee for each in declared.values() for callee in each})
     for group, needed in needs.items():
-        for callee in declared.get(group[0], ()):
+        for callee in (callee for behaviour in group[0] for callee in declared.get(behaviour, ())):
             needed.update(dict.fromkeys(meant[callee]))
     return {group: [other for other in needed if other != group] for group, needed in needs.items()}
 
@@ -69,6 +69,8 @@ def _meant(groups: Iterable[Group], callees: Iterable[Callee]) -> dict[Callee, l
     for group in groups:
         named.setdefault(group[1], []).append(group)
     return {
-        callee: named.get(callee.registered, []) if callee.registered else [g for g in groups if callee.is_of(g[0])]
+        callee: named.get(callee.registered, [])
+        if callee.registered
+        else [g for g in groups if any(map(callee.is_of, g[0]))]
         for callee in callees
     }

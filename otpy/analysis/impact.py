@@ -199,7 +199,7 @@ def _converted_otherwise(
         callback = "init" if behaviour.kind == "supervisor" else "code_change"
         roots = [(module, f"{name}.{callback}") for module, name in behaviour.classes]
         asked[behaviour] = not bodies.isdisjoint(reached(roots, graph))
-    return tuple(process for process in processes if asked.get(process.behaviour))
+    return tuple(process for process in processes if any(map(asked.get, process.runs)))
 
 
 def _asked_again(held: Iterable[ProcessFacts], changed: Collection[str]) -> Iterator[str]:

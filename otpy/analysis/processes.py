@@ -59,6 +59,13 @@ class ProcessFacts(msgspec.Struct, frozen=True):
     """Whether it has a state already; not so while `init` runs."""
     vsn: str = ""
     """The version of its state, as text; empty if it has no explicit one."""
+    handlers: tuple[BehaviourFacts, ...] = ()
+    """Of an event manager: the classes of the handlers that it has."""
+
+    @property
+    def runs(self) -> tuple[BehaviourFacts, ...]:
+        """The behaviours whose code it runs: its own, or those of its handlers."""
+        return self.handlers or (self.behaviour,)
 
     def __str__(self) -> str:
         return f"<{self.number} {self.name or self.label or self.behaviour.qualname}>"
@@ -78,14 +85,14 @@ class World(msgspec.Struct, frozen=True):
         return {process.number: process for process in self.processes}
 
     def of_modules(self, modules: Collection[str]) -> tuple[ProcessFacts, ...]:
-        """Return the processes whose behaviour, or a base of it, is from one of *modules*."""
-        concerned: dict[BehaviourFacts, bool] = {}
+        """Return the processes whose behaviour, or a base of it, is from one of *modules*, or that of a handler."""
+        concerned: dict[tuple[BehaviourFacts, ...], bool] = {}
         found: list[ProcessFacts] = []
         for process in self.processes:
-            behaviour = process.behaviour
-            if behaviour not in concerned:
-                concerned[behaviour] = not set(modules).isdisjoint(behaviour.modules)
-            if concerned[behaviour]:
+            runs = process.runs
+            if runs not in concerned:
+                concerned[runs] = any(not set(modules).isdisjoint(each.modules) for each in runs)
+            if concerned[runs]:
                 found.append(process)
         return tuple(found)
 
@@ -98,10 +105,11 @@ class World(msgspec.Struct, frozen=True):
 
 
 def by_behaviour(processes: Iterable[ProcessFacts]) -> dict[BehaviourFacts, list[ProcessFacts]]:
-    """Return *processes* grouped by what they run, in the order in which they come."""
+    """Return *processes* grouped by what they run, in the order in which they come; managers by their handlers."""
     groups: dict[BehaviourFacts, list[ProcessFacts]] = {}
     for process in processes:
-        groups.setdefault(process.behaviour, []).append(process)
+        for behaviour in process.runs:
+            groups.setdefault(behaviour, []).append(process)
     return groups
 
 

@@ -114,7 +114,7 @@ def facts_now(plan: Plan, processes: Iterable[Process]) -> PlanFacts:
     return PlanFacts(
         modules={name: _running_sha(name) for name in plan.sources},
         dependents=tuple(name for name in reached if name not in plan.sources),
-        behaviours=tuple(dict.fromkeys(process.behaviour.name for process in world.of_modules(reached))),
+        behaviours=tuple(dict.fromkeys(each.name for process in world.of_modules(reached) for each in process.runs)),
         children={
             each.supervisor: children_fingerprint(process)
             for each in plan.supervisors
@@ -155,7 +155,8 @@ def _texts(preparation: Preparation, impact: Impact) -> Texts:
     old = {name: running.tree for name, running in preparation.running.items() if running is not None}
     new = {name: version.tree for name, version in preparation.new.items()}
     stay: dict[str, ast.Module] = {}
-    for module in {m for process in impact.affected_processes for m in process.behaviour.modules} - new.keys():
+    behaviours = {each for process in impact.affected_processes for each in process.runs}
+    for module in {module for behaviour in behaviours for module in behaviour.modules} - new.keys():
         known = versions(module)
         if known:
             stay[module] = known[-1].tree

@@ -73,6 +73,8 @@ def _exchanged(installed: Installed, kind: type, done: Changed) -> Changed:
 class HandlersPart:
     """As UsersPart, for a manager: *convert* converts each of its handlers."""
 
+    __slots__ = ("_convert", "way")
+
     def __init__(self, convert: Convert) -> None:
         self.way = Way("handlers")
         self._convert = convert

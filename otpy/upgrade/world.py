@@ -22,13 +22,13 @@ _NOT_OF_A_PROGRAM: Final = sys.stdlib_module_names | {"otpy", "pykka"}
 def world_of(processes: Iterable[Process], *, concerned: Concerned | None = None) -> World:
     """Return a snapshot of *processes*, those that run.
 
-    *concerned*: only processes of classes for which it is true, with their supervisors and those whom they wait for;
-    None: all. What is counted is all of them.
+    *concerned*: only processes of classes for which it is true, with their supervisors and those whom they wait for,
+    and only such handlers of event managers; None: all. What is counted is all of them.
     """
     living = [process for process in processes if process.exit_reason is None]
     chosen = living if concerned is None else _with_neighbours(processes_of(concerned, living))
-    known: dict[tuple[type, ...], BehaviourFacts] = {}
-    facts = tuple(_facts_of(process, known) for process in chosen if process.exit_reason is None)
+    known: dict[type, BehaviourFacts] = {}
+    facts = tuple(_facts_of(process, known, concerned) for process in chosen if process.exit_reason is None)
     return World(facts, len(living))
 
 
@@ -45,16 +45,16 @@ def _with_neighbours(processes: Iterable[Process]) -> list[Process]:
     return list(found)
 
 
-def _facts_of(process: Process, known: dict[tuple[type, ...], BehaviourFacts]) -> ProcessFacts:
-    kinds = kinds_of(process) or (type(None),)
-    behaviour = known.get(kinds)
-    if behaviour is None:
-        behaviour = known[kinds] = behaviour_facts(*kinds)
+def _facts_of(process: Process, known: dict[type, BehaviourFacts], concerned: Concerned | None) -> ProcessFacts:
+    kind, *handlers = kinds_of(process) or (type(None),)
+    for each in (kind, *handlers):
+        if each not in known:
+            known[each] = behaviour_facts(each)
     child = _child_id(process)
     waits_on = process.wait_on
     return ProcessFacts(
         number=process.id,
-        behaviour=behaviour,
+        behaviour=known[kind],
         name=process.names[0] if process.names else "",
         label=process.label or "",
         supervisor=process.parent.id if process.parent is not None and child is not None else None,
@@ -63,6 +63,7 @@ def _facts_of(process: Process, known: dict[tuple[type, ...], BehaviourFacts]) -
         waits_on=waits_on.id if waits_on is not None else None,
         started=process.boot is None,
         vsn="" if process.vsn is None else str(process.vsn),
+        handlers=tuple(known[each] for each in handlers if concerned is None or concerned(each)),
     )
 
 
@@ -77,10 +78,9 @@ def _child_id(process: Process) -> str | None:
     return ident if isinstance(ident, str) else repr(ident)
 
 
-def behaviour_facts(kind: type, *handlers: type) -> BehaviourFacts:
-    """Return what is to be known of a class that processes run; an event manager runs those of its *handlers*, too."""
-    classes = [base for each in (kind, *handlers) for base in each.__mro__]
-    bases = dict.fromkeys(base for base in classes if base.__module__.partition(".")[0] not in _NOT_OF_A_PROGRAM)
+def behaviour_facts(kind: type) -> BehaviourFacts:
+    """Return what is to be known of a class that processes run."""
+    bases = [base for base in kind.__mro__ if base.__module__.partition(".")[0] not in _NOT_OF_A_PROGRAM]
     return BehaviourFacts(
         module=kind.__module__,
         qualname=kind.__qualname__,

@@ -16,6 +16,7 @@ from otpy import code, gen_event, upgrade
 from otpy.behaviours.events.manager import installed_in
 from otpy.errors import ForcedRollback
 from otpy.kernel.process import Process
+from otpy.planning.plan import Plan
 from otpy.planning.steps import STEPS
 from otpy.upgrade.again import running_sources
 from tests.properties.deeds import at_step
@@ -433,17 +434,22 @@ def test_going_back_to_the_states_of_before_keeps_who_was_added_since(module: Ma
 
 @inside
 def test_what_an_upgrade_would_do_tells_of_managers(module: Make) -> None:
-    """The impact, the plan and its rehearsal see the handlers behind the process."""
+    """The impact, the plan and its rehearsal see the handlers behind the processes; others do not make it stale."""
     loaded = module(NAME, V1)
-    manager, _ = with_handlers(loaded, "a"), with_handlers(loaded)
+    one, two, _ = (with_handlers(loaded, *ids) for ids in (["a"], ["a", "b"], []))
+    gen_event.delete_handler(two, Other)
     impact = upgrade.analyze_dependencies(NAME, V2)
-    assert [facts.number for facts in impact.affected_processes] == [cast("Process", manager).id]
-    plan = upgrade.plan({NAME: V2})
+    assert [facts.number for facts in impact.affected_processes] == [cast("Process", each).id for each in (one, two)]
+    assert "2 processes of m_events.Log" in str(impact)
+    plan = Plan.from_json(upgrade.plan({NAME: V2}).to_json())
     assert plan.refusals == ()
-    rehearsal = upgrade.rehearse(plan)
-    assert [(each.tried, each.total) for each in rehearsal.behaviours] == [(1, 1)]
+    assert [(each.behaviour, each.processes, each.migration) for each in plan.behaviours] == [
+        ("m_events.Log", 2, "code_change")
+    ]
+    assert [(each.tried, each.total) for each in upgrade.rehearse(plan).behaviours] == [(2, 2)]
+    gen_event.add_handler(two, Other, "more")
     upgrade.install(plan)
-    assert states(manager)["a"]["from"][0] == "1"
+    assert [states(each)["a"]["from"] for each in (one, two)] == [("1", None)] * 2
 
 
 @inside
