@@ -314,6 +314,7 @@ def test_delete_gives_what_terminate_gives(runs_on: Any) -> None:
     with pytest.raises(otpy.HandlerCrashed) as crashed:
         gen_event.delete_handler(manager, Scripted, boom)
     assert isinstance(crashed.value.reason, otpy.Crash)
+    assert isinstance(crashed.value.__cause__, ArithmeticError)  # with its traceback
     assert gen_event.which_handlers(manager) == []
 
 
@@ -473,6 +474,7 @@ def test_one_handler_answers(runs_on: Any) -> None:
             gen_event.call(manager, (Scripted, 4), request)
         assert crashed.value.handler == (Scripted, 4)
         assert reason is None or crashed.value.reason == reason
+        assert (crashed.value.__cause__ is None) is (reason is not None)
         assert get() == GenEventExit((Scripted, 4), crashed.value.reason)
     assert gen_event.which_handlers(manager) == [(Other, 1), Bare, Scripted]
 

@@ -58,7 +58,7 @@ class Serving(Progressing):
                     yield from self._notify("handle_info", message)
                 case _:
                     yield from self._notify("handle_info", message)
-        except BaseException as error:  # noqa: BLE001 - no handler raises here, so it is the end of the manager
+        except BaseException as error:  # noqa: BLE001 - what handlers raise is caught before: it ends the manager
             return crashed(process, error, message)
         return None
 
@@ -123,7 +123,7 @@ class Serving(Progressing):
         left = yield from self._terminate(gone, arg, Normal())
         self._handlers = without(self._handlers, gone)
         if type(left) is Failed:
-            raise HandlerCrashed(handler, Crash(left.error))
+            raise HandlerCrashed(handler, Crash(left.error)) from left.error
         return left
 
     def _exchange(self, swap: ExchangeHandler) -> Progress[None]:
@@ -199,7 +199,9 @@ class Serving(Progressing):
                 reason = BadReturn(callback, result)
         report_failure(self._process, installed, reason, message)
         yield from self._terminate(installed, ("error", reason), reason)
-        return None, Failed(HandlerCrashed(installed.handler, reason))
+        error = HandlerCrashed(installed.handler, reason)
+        error.__cause__ = result.error if type(result) is Failed else None
+        return None, Failed(error)
 
     def _swap(self, old: Installed, arg: Any, new: Handler, new_arg: Any) -> Progress[Installed | None]:
         """Have *new* take over from *old*, as that wants; return it, or None if its `init` did not want."""
@@ -234,7 +236,7 @@ class Serving(Progressing):
             case Stop(reason, Unset(), Unset()):
                 raise HandlerNotAdded(handler, reason)
             case Failed():
-                raise HandlerNotAdded(handler, Crash(result.error))
+                raise HandlerNotAdded(handler, Crash(result.error)) from result.error
             case _:
                 raise HandlerNotAdded(handler, BadReturn("init", result))
 
