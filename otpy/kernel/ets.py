@@ -18,7 +18,7 @@ import msgspec
 from otpy.errors import NoProcess, TableDenied, TableExists, TableGone
 from otpy.kernel import ets_changes as changes
 from otpy.kernel import ets_patterns, signals
-from otpy.kernel.ets_reading import Kind, Reader, Snapshot
+from otpy.kernel.ets_reading import BAGS, Kind, Reader, Snapshot
 from otpy.kernel.ets_rows import Draft, Index, Remake, Row, Store
 from otpy.kernel.here import current
 from otpy.kernel.messages import SIGNALS
@@ -59,7 +59,8 @@ class TableInfo(msgspec.Struct, frozen=True):
 class Table(Reader):
     """A table of rows: tuples, found by their key, which stands at *keypos*.
 
-    A `set` has one row of each key, an `ordered_set` too and knows the next key, a `bag` any number of different ones.
+    A `set` has one row of each key, an `ordered_set` too and knows the next key, a `bag` any number of different ones,
+    a `duplicate_bag` also of equal ones.
     Keys are told apart by hash and `==`. The running process owns the table. Everybody reads a `protected` table, and
     its owner alone changes it; a `public` one everybody changes, a `private` one nobody else reads. It ends with its
     owner, unless *heir* (a pid, or a pid and some data) lives: that one gets it, and `Transfer(table, from_pid, data)`.
@@ -236,7 +237,7 @@ class Table(Reader):
         *change* may be called again for a row, if somebody changes the table meanwhile. Raises KeysCollide, and leaves
         the table as it is, if two keys of a table that has one row of each are equal afterwards.
         """
-        while (draft := Remake(self._store, self.keypos, unique=self.kind != "bag")).is_of_living:
+        while (draft := Remake(self._store, self.keypos, unique=self.kind not in BAGS)).is_of_living:
             draft.change(change)
             if draft.put_in_place():
                 return
@@ -302,7 +303,10 @@ class Table(Reader):
     # -- changing
 
     def insert(self, *rows: Row) -> None:
-        """Put *rows* in, all at once. In a bag they come to those of their keys, else they replace them."""
+        """Put *rows* in, all at once. In a bag they come to those of their keys, else they replace them.
+
+        What is in a bag already does not come again; it does in a duplicate_bag.
+        """
         changes.check_rows(self, rows)
         self._change(lambda draft: changes.insert(draft, self, rows))
 
@@ -323,6 +327,17 @@ class Table(Reader):
         """Take out the row that equals *row*, if there is one; in a bag other rows of its key stay."""
         changes.check_rows(self, (row,))
         self._change(lambda draft: changes.delete_object(draft, self, row))
+
+    def match_delete(self, pattern: Row) -> int:
+        """Take out the rows that match *pattern*, all at once, and return how many they were; see `match`."""
+        return self._change(lambda draft: changes.delete_matching(draft, self, pattern))
+
+    def select_delete(self, where: Callable[[Row], object]) -> int:
+        """Take out the rows for which `where(row)` is true, all at once, and return how many they were.
+
+        *where* may be called again for a row, if somebody changes the table meanwhile.
+        """
+        return self._change(lambda draft: changes.delete_where(draft, where))
 
     def delete_all(self) -> None:
         """Take every row out."""

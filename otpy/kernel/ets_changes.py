@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from otpy.errors import NoSuchKey, TableError
-from otpy.kernel.ets_reading import Reader
+from otpy.kernel.ets_patterns import bind
+from otpy.kernel.ets_reading import BAGS, UNSET, Reader, fixed_key
 from otpy.kernel.ets_rows import Draft, Row, Rows
 
 
@@ -41,6 +42,27 @@ def delete_object(draft: Draft, table: Reader, row: Row) -> None:
         draft.put(key, kept)
 
 
+def delete_matching(draft: Draft, table: Reader, pattern: Row) -> int:
+    """Take out what matches *pattern*; return how many rows that were."""
+    key = fixed_key(table, pattern)
+    if key is UNSET:
+        return delete_where(draft, lambda row: bind(pattern, row) is not None)
+    return _keep(draft, key, tuple(row for row in draft.rows(key) if bind(pattern, row) is None))
+
+
+def delete_where(draft: Draft, where: Callable[[Row], object]) -> int:
+    """Take out the rows for which *where* is true; return how many they were."""
+    return sum(_keep(draft, key, tuple(row for row in rows if not where(row))) for key, rows in draft.all())
+
+
+def _keep(draft: Draft, key: Any, kept: Rows) -> int:
+    """Let *kept* be left of the rows of *key*; return how many are not."""
+    gone = len(draft.rows(key)) - len(kept)
+    if gone:
+        draft.put(key, kept)
+    return gone
+
+
 def add_up(draft: Draft, table: Reader, key: Any, *, place: int, increment: int, default: Row | None) -> int:
     """Add *increment* to the number at *place* in the row of *key*."""
     row = _row(draft, table, key, default)
@@ -63,8 +85,8 @@ def replace(draft: Draft, table: Reader, key: Any, *, places: Mapping[int, Any],
 def _add(draft: Draft, table: Reader, row: Row) -> None:
     key = row[table.keypos]
     rows = draft.rows(key)
-    if table.kind == "bag":
-        if row not in rows:
+    if table.kind in BAGS:
+        if table.kind == "duplicate_bag" or row not in rows:
             draft.put(key, (*rows, row))
         return
     if table.kind == "ordered_set" and not rows:
@@ -105,7 +127,7 @@ def check_rows(table: Reader, rows: tuple[object, ...]) -> None:
 
 def check_place(table: Reader, position: int) -> int:
     """Return *position* if something may be changed there."""
-    if table.kind == "bag":
+    if table.kind in BAGS:
         msg = f"{table!r} is a bag, where a key has many rows; use delete_object and insert"
         raise TableError(msg)
     if not isinstance(position, int) or position < 0 or position == table.keypos:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Literal, TypeAlias, final
 
 from otpy.errors import NoSuchKey, TableError
 from otpy.kernel.ets_patterns import bind, check_pattern, is_fixed
 from otpy.kernel.ets_rows import Index, Row, rows_of
 
-Kind: TypeAlias = Literal["set", "ordered_set", "bag"]
+Kind: TypeAlias = Literal["set", "ordered_set", "bag", "duplicate_bag"]
+Guard: TypeAlias = Callable[[dict[str, Any]], object]
+
+BAGS: Final = ("bag", "duplicate_bag")
+"""The kinds where a key may have several rows."""
 
 UNSET: Any = object()
 
@@ -55,7 +59,7 @@ class Reader:
                 raise NoSuchKey(self, key)
             return default
         found = [row[position] for row in rows]
-        return found if self.kind == "bag" else found[0]
+        return found if self.kind in BAGS else found[0]
 
     def member(self, key: Any) -> bool:
         """Whether there is a row of *key*."""
@@ -69,27 +73,33 @@ class Reader:
         rows = [row for bucket in list(index.values()) for _, rows in bucket for row in rows]
         return sorted(rows, key=lambda row: row[self.keypos]) if self.kind == "ordered_set" else rows
 
-    def match(self, pattern: Row) -> list[dict[str, Any]]:
+    def match(self, pattern: Row, *, guard: Guard | None = None) -> list[dict[str, Any]]:
         """Return for each row that matches *pattern* what its variables are: `[{"n": 1}, …]`.
 
         In a pattern `Table.ANY` matches everything, `Table.Var("n")` too and binds it; other values match what equals
-        them. A pattern with a fixed key looks at the rows of that key only, any other one at all rows.
+        them. With *guard*, only those for which it is true of the variables: `lambda found: found["n"] > 1`. A pattern
+        with a fixed key looks at the rows of that key only, any other one at all rows.
         """
-        return [bound for row in self._candidates(pattern) if (bound := bind(pattern, row)) is not None]
+        return [bound for _, bound in self._matching(pattern, guard)]
 
-    def match_object(self, pattern: Row) -> list[Row]:
+    def match_object(self, pattern: Row, *, guard: Guard | None = None) -> list[Row]:
         """Return the rows that match *pattern*; see `match`."""
-        return [row for row in self._candidates(pattern) if bind(pattern, row) is not None]
+        return [row for row, _ in self._matching(pattern, guard)]
 
     def select(self, where: Callable[[Row], object]) -> list[Row]:
         """Return the rows for which `where(row)` is true."""
         return [row for row in self.to_list() if where(row)]
 
-    def _candidates(self, pattern: Row) -> list[Row]:
-        check_pattern(pattern)
-        if len(pattern) > self.keypos and is_fixed(pattern[self.keypos]):
-            return self.lookup(pattern[self.keypos])
-        return self.to_list()
+    def select_count(self, where: Callable[[Row], object]) -> int:
+        """Return for how many rows `where(row)` is true."""
+        return len(self.select(where))
+
+    def _matching(self, pattern: Row, guard: Guard | None) -> Iterator[tuple[Row, dict[str, Any]]]:
+        key = fixed_key(self, pattern)
+        for row in self.to_list() if key is UNSET else self.lookup(key):
+            bound = bind(pattern, row)
+            if bound is not None and (guard is None or guard(bound)):
+                yield row, bound
 
     # -- by order
 
@@ -128,6 +138,13 @@ class Reader:
             keys = [key for bucket in list(index.values()) for key, _ in bucket]
             order = self._order = shape, sorted(keys)
         return order[1]
+
+
+def fixed_key(table: Reader, pattern: Row) -> Any:
+    """Return the key of all rows that match *pattern*, UNSET if it may be any. Raises TypeError for what is none."""
+    check_pattern(pattern)
+    fixed = len(pattern) > table.keypos and is_fixed(pattern[table.keypos])
+    return pattern[table.keypos] if fixed else UNSET
 
 
 @final

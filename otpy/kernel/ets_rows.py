@@ -98,11 +98,14 @@ class Draft:
                 continue
         return otherwise
 
+    def all(self) -> list[tuple[Any, Rows]]:
+        """Return each key with its rows, as they were when the draft began."""
+        return [each for bucket in list(self._index.values()) for each in bucket]
+
     def clear(self) -> None:
         """Take every key out."""
-        for bucket in list(self._index.values()):
-            for key, _ in bucket:
-                self.put(key, ())
+        for key, _ in self.all():
+            self.put(key, ())
 
     def _bucket(self, number: int) -> Bucket:
         bucket = self._buckets.get(number)

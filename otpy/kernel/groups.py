@@ -154,11 +154,11 @@ class Scope(Roster):
             self._tell(Left, [entry])
 
     def _tell(self, change: type[Joined | Left], entries: Sequence[Entry]) -> None:
-        """Tell of *entries* of one group: first who watches all groups, and the youngest of them first, as OTP does."""
+        """Tell of *entries* of one group: who watches all groups, oldest first, then who watches it, youngest first."""
         group, pids = entries[0].key, tuple(entry.pid for entry in entries)
-        for watched in (self._watch_all, entries[0].value):
-            for ref, process in reversed(list(watched.items())):
-                deliver(process, change(ref, group, pids))
+        of_this = entries[0].value
+        for ref, process in (*self._watch_all.items(), *reversed(of_this.items())):
+            deliver(process, change(ref, group, pids))
 
     # -- the end
 

@@ -10,7 +10,7 @@ from otpy import Table
 from tests.support import get
 
 Kind = Any
-KINDS = ("set", "ordered_set", "bag")
+KINDS = ("set", "ordered_set", "bag", "duplicate_bag")
 
 
 def owner_of(make: Callable[[], Table]) -> tuple[otpy.Pid, Table]:

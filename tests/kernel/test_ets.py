@@ -44,6 +44,20 @@ def test_a_bag_has_different_rows_of_a_key_in_their_order() -> None:
     assert table.lookup("a") == [("a", 1)]
 
 
+@inside
+def test_a_duplicate_bag_has_equal_rows_too() -> None:
+    """They go out together."""
+    table = Table(kind="duplicate_bag")
+    table.insert(("a", 2), ("a", 1), ("a", 2))
+    table.insert(("a", 1))
+    assert table.lookup("a") == [("a", 2), ("a", 1), ("a", 2), ("a", 1)]
+    assert table.lookup_element("a", 1) == [2, 1, 2, 1]
+    table.delete_object(("a", 2))
+    assert table.lookup("a") == [("a", 1), ("a", 1)]
+    with pytest.raises(otpy.TableError, match="bag"):
+        table.update_counter("a")
+
+
 @kinds
 @inside
 def test_looking_for_a_key(kind: Kind) -> None:
@@ -52,7 +66,7 @@ def test_looking_for_a_key(kind: Kind) -> None:
     table.insert((1, "a"))
     assert table.lookup("b") == []
     assert (table.member("a"), table.member("b")) == (True, False)
-    assert table.lookup_element("a", 0) == ([1] if kind == "bag" else 1)
+    assert table.lookup_element("a", 0) == ([1] if kind in {"bag", "duplicate_bag"} else 1)
     assert table.lookup_element("b", 0, default="none") == "none"
     with pytest.raises(otpy.NoSuchKey, match=r"no row of 'b'; look") as error:
         table.lookup_element("b", 0)
@@ -245,6 +259,55 @@ def test_select_takes_a_function_that_may_do_what_it_likes() -> None:
 
     assert table.select(where) == [("b", 2)]
     assert table.size() == 4
+
+
+@kinds
+@inside
+def test_a_guard_says_more_than_a_pattern(kind: Kind) -> None:
+    """It gets what the variables are."""
+    table = Table(kind=kind)
+    table.insert((1, 1), (2, 5), (3, 7))
+    assert table.match((ANY, Var("n")), guard=lambda found: found["n"] > 5) == [{"n": 7}]
+    assert table.match_object((2, Var("n")), guard=lambda found: found["n"] > 5) == []
+    assert table.match_object((2, Var("n")), guard=lambda found: found["n"] < 9) == [(2, 5)]
+    assert table.select_count(lambda row: row[1] > 1) == 2
+
+
+@kinds
+@inside
+def test_taking_out_what_matches(kind: Kind) -> None:
+    """All at once, and how many rows that were."""
+    table = Table(kind=kind)
+    table.insert(*((number, number % 2, "x") for number in range(6)))
+    assert table.match_delete((3, ANY, ANY)) == 1
+    assert table.match_delete((3, ANY, ANY)) == table.match_delete((ANY, ANY)) == 0
+    assert table.match_delete((ANY, 1, ANY)) == 2
+    assert table.select_delete(lambda row: row[0] > 2) == 1
+    assert sorted(table.to_list()) == [(0, 0, "x"), (2, 0, "x")]
+    assert table.size() == 2
+    with pytest.raises(ZeroDivisionError):
+        table.select_delete(lambda row: row[0] / 0)
+    assert table.select_delete(lambda _: True) == 2
+    for bad in ("k", [ANY]):
+        with pytest.raises(TypeError, match="a pattern is a tuple"):
+            table.match_delete(bad)  # type: ignore[arg-type]
+
+
+@inside
+def test_what_is_taken_out_is_decided_anew_if_somebody_comes_in_between() -> None:
+    """Else a row would go that does not match any more, or stay that does."""
+    table = Table(access="public")
+    table.insert(("a", 1), ("b", 2))
+    seen: list[Any] = []
+
+    def where(row: tuple[Any, ...]) -> bool:
+        if not seen:
+            run_in_process(lambda: table.insert(("a", 3), ("c", 1)))
+        seen.append(row)
+        return bool(row[1] == 1)
+
+    assert table.select_delete(where) == 1
+    assert sorted(table.to_list()) == [("a", 3), ("b", 2)]
 
 
 @inside

@@ -13,20 +13,32 @@ from typing import Any, TypeAlias
 import msgspec
 
 from tests.oracle.gen_servers.scenario import GenServerScenario
+from tests.oracle.groups.scenario import GroupsScenario
 from tests.oracle.links.scenario import LinksScenario
 from tests.oracle.managers.scenario import ManagerScenario
 from tests.oracle.statems.scenario import StatemScenario
 from tests.oracle.supervisors.scenario import SupervisorScenario
+from tests.oracle.tables.scenario import TableScenario
 
 Step: TypeAlias = dict[str, Any]
 
-Scenario: TypeAlias = SupervisorScenario | GenServerScenario | StatemScenario | ManagerScenario | LinksScenario
+Scenario: TypeAlias = (
+    SupervisorScenario
+    | GenServerScenario
+    | StatemScenario
+    | ManagerScenario
+    | LinksScenario
+    | TableScenario
+    | GroupsScenario
+)
 _KINDS: dict[str, type[Scenario]] = {
     "supervisor": SupervisorScenario,
     "servers": GenServerScenario,
     "machine": StatemScenario,
     "manager": ManagerScenario,
     "procs": LinksScenario,
+    "table": TableScenario,
+    "members": GroupsScenario,
 }
 
 

@@ -9,6 +9,8 @@ from tests.oracle import stage
 from tests.oracle.compare import difference
 from tests.oracle.gen_servers.play import play as play_gen_servers
 from tests.oracle.gen_servers.scenario import GenServerScenario
+from tests.oracle.groups.play import play as play_groups
+from tests.oracle.groups.scenario import GroupsScenario
 from tests.oracle.links.play import play as play_links
 from tests.oracle.links.scenario import LinksScenario
 from tests.oracle.managers.play import play as play_managers
@@ -19,6 +21,8 @@ from tests.oracle.statems.scenario import StatemScenario
 from tests.oracle.supervisors.concurrency import pools, together
 from tests.oracle.supervisors.play import play as play_supervisors
 from tests.oracle.supervisors.scenario import SupervisorScenario
+from tests.oracle.tables.play import play as play_tables
+from tests.oracle.tables.scenario import TableScenario
 
 
 def replay(recording: Recording) -> str | None:
@@ -48,6 +52,10 @@ def _play(scenario: Scenario) -> Iterator[Step]:
             return play_managers(scenario)
         case LinksScenario():
             return play_links(scenario)
+        case TableScenario():
+            return play_tables(scenario)
+        case GroupsScenario():
+            return play_groups(scenario)
 
 
 def _expected(recording: Recording) -> list[Step]:

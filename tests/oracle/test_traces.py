@@ -25,8 +25,10 @@ def test_no_recording_is_lost() -> None:
     assert {file.stem: len(read(file)) for file in FILES} == {
         "dynamic_supervisor": 40,
         "gen_event": 300,
+        "ets": 80,
         "gen_server": 67,
         "gen_statem": 298,
         "links": 27,
+        "pg": 100,
         "supervisor": 300,
     }

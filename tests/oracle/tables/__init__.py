@@ -1,0 +1,1 @@
+"""Tables: what ETS does with them, on Erlang for the recordings and on otpy for the comparison."""
