@@ -24,7 +24,7 @@ from otpy.kernel.groups import Joined, Left, Scope
 from otpy.kernel.here import current
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import take
-from otpy.kernel.process import Process
+from otpy.kernel.process import Process, checked_pid
 from otpy.kernel.roster import Entry
 from otpy.kernel.runtime import current_runtime
 
@@ -162,12 +162,7 @@ def _checked(scope: object) -> str:
 def _processes(pids: Pids | None) -> list[Process]:
     if pids is None:
         return [current()]
-    given = [pids] if isinstance(pids, Pid) else list(pids)
-    for pid in given:
-        if not isinstance(pid, Process):
-            msg = f"{pid!r} is no Pid; names are looked up with otpy.whereis(name)"
-            raise TypeError(msg)
-    return given  # type: ignore[return-value]  # every Pid is a Process
+    return [checked_pid(pid) for pid in ([pids] if isinstance(pids, Pid) else pids)]
 
 
 def _by_group(entries: Iterable[Entry]) -> dict[Any, list[Pid]]:

@@ -32,11 +32,12 @@ from otpy.kernel import signals
 from otpy.kernel.actors import FunctionProcess
 from otpy.kernel.calls import Call
 from otpy.kernel.carriers import Becoming, Starting
+from otpy.kernel.clock import check_timeout
 from otpy.kernel.here import current, waiting
 from otpy.kernel.messages import Exit
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import demonitor, set_label, spawn, spawn_link, spawn_monitor, take, whereis
-from otpy.kernel.process import Handle, Process
+from otpy.kernel.process import Handle, Process, checked_pid
 from otpy.kernel.reasons import Normal, Reason, check_reason
 from otpy.kernel.runtime import spawn_actor
 from otpy.kernel.via import Name
@@ -104,6 +105,7 @@ def start_monitor(
 def _start(
     fn: Callable[..., Any], args: tuple[Any, ...], timeout: float | None, *, link: bool, ref: Ref | None = None
 ) -> Any:
+    check_timeout(timeout)
     me = waiting()
     actor = Starting(fn, len(args))
     acknowledged = Call(me, None, me, me)
@@ -160,7 +162,8 @@ def hibernate(fn: Callable[..., Any], *args: Any) -> NoReturn:
     Source: OTP proc_lib.erl: hibernate/3.
     """
     _only_plain("hibernate")
-    raise Becoming(lambda process: _sleep(process, FunctionProcess(fn, len(args)), args))
+    actor = FunctionProcess(fn, len(args))
+    raise Becoming(lambda process: _sleep(process, actor, args))
 
 
 def _sleep(process: Process, actor: FunctionProcess, args: tuple[Any, ...]) -> None:
@@ -226,7 +229,7 @@ def initial_call(pid: Pid) -> InitialCall | None:
 
     Source: OTP proc_lib.erl: translate_initial_call/1.
     """
-    actor = pid.actor if isinstance(pid, Process) else None
+    actor = checked_pid(pid).actor
     if isinstance(actor, FunctionProcess):
         fn = actor.fn
         return InitialCall(getattr(fn, "__module__", ""), getattr(fn, "__qualname__", repr(fn)), actor.arity)
@@ -237,7 +240,4 @@ def initial_call(pid: Pid) -> InitialCall | None:
 
 def get_label(pid: Pid) -> str | None:
     """Return what *pid* has been called with `set_label`, or else the name of its function."""
-    if not isinstance(pid, Process):
-        msg = f"{pid!r} is no Pid; names are looked up with otpy.whereis(name)"
-        raise TypeError(msg)
-    return pid.label
+    return checked_pid(pid).label

@@ -25,7 +25,7 @@ from otpy.kernel.here import current
 from otpy.kernel.messages import SIGNALS
 from otpy.kernel.pid import Pid
 from otpy.kernel.plane import plane
-from otpy.kernel.process import Process, deliver
+from otpy.kernel.process import Process, checked_pid, deliver
 from otpy.kernel.roster import Entry, Roster
 from otpy.kernel.runtime import current_runtime, run_all
 
@@ -103,7 +103,6 @@ class Registry(Roster):
         self.listeners = tuple(listeners)
         self.metas = Metas(dict(meta or {}))
         self._linked: set[Process] = set()  # those whose link with the registry is made by their entries
-        self.pid: Process  # set by `open`
         RegistryServer.start_link(self, name=name)
 
     @classmethod
@@ -145,6 +144,12 @@ class Registry(Roster):
         if isinstance(found, Registry):
             return found
         raise NoSuchRegistry(name)
+
+    @property
+    def pid(self) -> Process:
+        """The process that the registry lives and ends with."""
+        assert self.owner is not None
+        return self.owner
 
     def __repr__(self) -> str:
         return f"Registry<{self.id} {self.name}>" if self.name else f"Registry<{self.id}>"
@@ -225,11 +230,12 @@ class Registry(Roster):
     def keys(self, pid: Pid) -> list[Any]:
         """Return the keys of *pid*, oldest first; one with several entries as often."""
         self._buckets()
-        return [entry.key for entry in self.entries_by(pid)]
+        return [entry.key for entry in self.entries_by(checked_pid(pid))]
 
     def values(self, key: Any, pid: Pid) -> list[Any]:
         """Return the values that *pid* has under *key*, oldest first."""
-        return [entry.value for entry in self.entries_of(key) if entry.pid is pid]
+        owner = checked_pid(pid)
+        return [entry.value for entry in self.entries_of(key) if entry.pid is owner]
 
     def count(self) -> int:
         """Return how many entries there are."""
@@ -308,7 +314,7 @@ class Registry(Roster):
         """Enter *pid* under *key*, and return True; False if somebody has it. For unique keys."""
         self._only_unique("a Via")
         current()
-        return self._register(key, pid, value) is None  # type: ignore[arg-type]  # every Pid is a Process
+        return self._register(key, checked_pid(pid), value) is None
 
     def unregister_name(self, key: Any) -> None:
         """Take out the own entry of *key*, if there is one."""
@@ -333,25 +339,20 @@ class Registry(Roster):
         """See Roster."""
         return NoSuchRegistry(self.name or self)
 
-    def open(self, process: Process) -> None:
-        """Live and end with *process*. Called by its `init`."""
-        self.pid = process
-        with plane:
-            signals.own(process, self)
-            if self.name is not None:
-                process.runtime.registries[self.name] = self
+    def open(self, owner: Process) -> None:
+        """See Roster."""
+        super().open(owner)
+        if self.name is not None:
+            owner.runtime.registries[self.name] = self
 
-    def released(self, owner: Process) -> object:
-        """See Belonging: *owner* is the registry's process, or one with entries in it."""
-        if owner is not self.pid:
-            return super().released(owner)
-        registries = owner.runtime.registries
+    def _close(self) -> object:
+        registries = self.pid.runtime.registries
         if self.name is not None and registries.get(self.name) is self:
             del registries[self.name]
-        return self.close()
+        return super()._close()
 
     def _entered(self, entry: Entry) -> None:
-        if self.pid not in (entry.pid.links or ()):
+        if self.pid not in (entry.pid.links or ()) and entry.pid is not self.pid:
             self._linked.add(entry.pid)
             signals.tie(entry.pid, self.pid)
         self._tell(Registered(self, entry.key, entry.pid, entry.value))

@@ -24,7 +24,7 @@ from otpy.kernel.here import current
 from otpy.kernel.messages import SIGNALS
 from otpy.kernel.pid import Pid, next_number
 from otpy.kernel.plane import plane
-from otpy.kernel.process import Process, deliver
+from otpy.kernel.process import Process, checked_pid, deliver
 from otpy.kernel.runtime import current_runtime
 
 T = TypeVar("T")
@@ -177,7 +177,7 @@ class Table(Reader):
         Source: OTP ets.erl: give_away/3.
         """
         me = self._only_owner("give away")
-        target = _checked_pid(pid)
+        target = checked_pid(pid)
         if target is me:
             msg = f"{self!r} belongs to {pid!r} already"
             raise ValueError(msg)
@@ -225,11 +225,6 @@ class Table(Reader):
         data, self._heir, self._heir_data = self._heir_data, None, None
         order, self._order = self._order, None
         return self._store.close(), order, data
-
-    def rows(self) -> list[Row]:
-        """Return all rows, whoever asks. For upgrades, which look for what gets new classes."""
-        index = self._store.index
-        return [] if index is None else [row for bucket in list(index.values()) for _, rows in bucket for row in rows]
 
     def replace_rows(self, change: Callable[[Row], Row]) -> None:
         """Put `change(row)` in the place of every row, all at once. For upgrades, when what rows hold gets new classes.
@@ -372,6 +367,12 @@ class Table(Reader):
         self._change(lambda draft: changes.replace(draft, self, key, places=places, default=default))
 
 
+def rows_of(table: Table) -> list[Row]:
+    """Return all rows, whoever asks: for upgrades, which look for what gets new classes."""
+    index = table._store.index  # noqa: SLF001 - of its own module
+    return [] if index is None else [row for bucket in list(index.values()) for _, rows in bucket for row in rows]
+
+
 def _check_option(name: str, given: object, accepted: Any) -> None:
     if given not in get_args(accepted):
         msg = f"{name} is one of {', '.join(map(repr, get_args(accepted)))}, not {given!r}"
@@ -385,18 +386,11 @@ def _checked_name(name: str | None) -> str | None:
     return name
 
 
-def _checked_pid(pid: object) -> Process:
-    if not isinstance(pid, Process):
-        msg = f"{pid!r} is no Pid; names are looked up with otpy.whereis(name)"
-        raise TypeError(msg)
-    return pid
-
-
 def _checked_heir(heir: Heir | None) -> tuple[Process | None, Any]:
     match heir:
         case None:
             return None, None
         case (pid, data):
-            return _checked_pid(pid), data
+            return checked_pid(pid), data
         case _:
-            return _checked_pid(heir), None
+            return checked_pid(heir), None

@@ -17,7 +17,6 @@ from typing import Any, TypeAlias, final
 import msgspec
 
 from otpy.errors import NoProcess
-from otpy.kernel import signals
 from otpy.kernel.messages import SIGNALS
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.plane import plane
@@ -80,7 +79,6 @@ class Scope(Roster):
     def __init__(self, name: str) -> None:
         super().__init__(unique=False)
         self.name = name
-        self.owner: Process | None = None
         self.watchers = Watchers(name)
         self._watch_all: Watched = {}
 
@@ -166,19 +164,12 @@ class Scope(Roster):
         """See Roster."""
         return NoProcess(self.name)
 
-    def open(self, process: Process) -> None:
-        """End with *process*. Called by its `init`."""
-        with plane:
-            signals.own(process, self)
-            self.owner = process
-
-    def released(self, owner: Process) -> object:
-        """See Belonging: *owner* is the scope's process, or one that is in groups."""
-        if owner is not self.owner:
-            return super().released(owner)
-        if owner.runtime.scopes.get(self.name) is self:
-            del owner.runtime.scopes[self.name]
-        return self.close(), self.watchers.close()
+    def _close(self) -> object:
+        assert self.owner is not None
+        scopes = self.owner.runtime.scopes
+        if scopes.get(self.name) is self:
+            del scopes[self.name]
+        return super()._close(), self.watchers._close()  # noqa: SLF001 - a Roster, too
 
 
 def _newest(entries: Sequence[Entry], pids: Sequence[Process]) -> Iterator[Entry]:

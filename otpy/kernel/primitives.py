@@ -21,7 +21,7 @@ from otpy.kernel.clock import FOREVER, check_seconds, moment_in
 from otpy.kernel.here import current, here, leave, waiting
 from otpy.kernel.messages import Down
 from otpy.kernel.pid import Pid, Ref
-from otpy.kernel.process import AWAITED, Process, deliver
+from otpy.kernel.process import AWAITED, Process, checked_pid, deliver
 from otpy.kernel.reasons import NoProc, Reason, check_reason
 from otpy.kernel.runtime import current_runtime, spawn_process
 from otpy.kernel.timers import TimerRef
@@ -51,13 +51,6 @@ def _lookup(name: object) -> Process | None:
     if type(name) is Via:
         return name.whereis()
     msg = f"{name!r} is no process: give a Pid, a registered name (str) or a Via"
-    raise TypeError(msg)
-
-
-def _process(pid: Pid) -> Process:
-    if isinstance(pid, Process):
-        return pid
-    msg = f"{pid!r} is no Pid; names are looked up with otpy.whereis(name)"
     raise TypeError(msg)
 
 
@@ -214,14 +207,14 @@ def flush() -> list[Any]:
 def link(pid: Pid) -> None:
     """Link this process with *pid*: if one ends, the other gets its exit signal."""
     me = current()
-    signals.link(me, _process(pid))
+    signals.link(me, checked_pid(pid))
     if me.fenced:  # the other was dead, and the signal has ended this process
         leave(me)
 
 
 def unlink(pid: Pid) -> None:
     """Undo the link with *pid*, if there is one."""
-    signals.unlink(current(), _process(pid))
+    signals.unlink(current(), checked_pid(pid))
 
 
 def monitor(server: Dest) -> Ref:
@@ -250,7 +243,7 @@ def exit(pid: Pid, reason: Reason) -> None:  # noqa: A001 - OTP's name
     not trap exits. `raise ExitProcess(reason)` ends the own process.
     """
     me = current()
-    target = _process(pid)
+    target = checked_pid(pid)
     signals.signal(me, target, check_reason(reason))
     if target is me and me.fenced:
         leave(me)
@@ -278,7 +271,7 @@ class ProcessInfo(msgspec.Struct, frozen=True):
 
 def is_alive(pid: Pid) -> bool:
     """Whether *pid* has not ended."""
-    return _process(pid).exit_reason is None
+    return checked_pid(pid).exit_reason is None
 
 
 def processes() -> list[Pid]:
@@ -288,7 +281,7 @@ def processes() -> list[Pid]:
 
 def process_info(pid: Pid) -> ProcessInfo | None:
     """Return what is known of *pid*, without asking it; None if it has ended."""
-    process = _process(pid)
+    process = checked_pid(pid)
     actor = process.actor
     if process.exit_reason is not None:
         return None
@@ -334,7 +327,7 @@ def register(name: str, pid: Pid) -> None:
         msg = f"a name is a non-empty str, not {name!r}; in a Registry, the process registers itself"
         raise TypeError(msg)
     current()
-    process = _process(pid)
+    process = checked_pid(pid)
     signals.register(process, name)
     if process.exit_reason is not None:
         raise NoProcess(pid)

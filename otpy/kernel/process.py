@@ -277,6 +277,14 @@ class Process(Pid):
         return not self.mailbox
 
 
+def checked_pid(pid: object) -> Process:
+    """Return *pid*; TypeError if it is none."""
+    if isinstance(pid, Process):
+        return pid
+    msg = f"{pid!r} is no Pid; names are looked up with otpy.whereis(name)"
+    raise TypeError(msg)
+
+
 def deliver(process: Process, message: Any) -> None:
     """Put *message* into the mailbox of *process* and have it run. Never blocks; the dead swallow it."""
     box = process.mailbox

@@ -60,6 +60,7 @@ class Roster:
     def __init__(self, *, unique: bool) -> None:
         self.id = next_number()
         self.unique = unique
+        self.owner: Process | None = None  # the process that it ends with, if there is one
         self._by_key: dict[int, dict[Entry, None]] | None = {}  # by the hashes of keys; None: it has ended
         self._by_process: dict[Process, dict[Entry, None]] = {}
         self._version = 0  # grows with every change
@@ -74,7 +75,7 @@ class Roster:
         msg = f"{self!r} knows processes of this interpreter and cannot be pickled"
         raise TypeError(msg)
 
-    # -- looking: a list of a dict is made in one step of the interpreter, and so is what is true at one moment
+    # -- looking: what belongs to one key is taken in one step of the interpreter, as it is at one moment
 
     def entries(self) -> list[Entry]:
         """Return all entries, in no order to rely on."""
@@ -129,31 +130,35 @@ class Roster:
     def remove(self, entries: Iterable[Entry]) -> list[Entry]:
         """Take entries out, all at once; return those that were in."""
         with plane:
-            left = [entry for entry in entries if entry in self._by_process.get(entry.pid, ())]
-            for entry in left:
-                own = self._by_process[entry.pid]
-                del own[entry]
-                if not own:
-                    del self._by_process[entry.pid]
-                    signals.disown(entry.pid, self)
+            left = [entry for entry in entries if self._leave_process(entry)]
             self._take_out(left)
         return left
 
+    def _leave_process(self, entry: Entry) -> bool:
+        own = self._by_process.get(entry.pid, {})
+        if entry not in own:
+            return False
+        del own[entry]
+        if not own:
+            del self._by_process[entry.pid]
+            if entry.pid is not self.owner:
+                signals.disown(entry.pid, self)
+        return True
+
     def _take_out(self, entries: Sequence[Entry]) -> None:
         """Take entries that have left their processes out of their buckets, inside the plane, and say so."""
-        if self._by_key is None or not entries:
-            return
         for entry in entries:
             self._drop(entry.number, entry)
-        self._version += 1
-        self._left(entries)
+        if entries:
+            self._version += 1
+            self._left(entries)
 
     def _drop(self, number: int, entry: Entry) -> None:
-        assert self._by_key is not None
-        bucket = self._by_key[number]
-        del bucket[entry]
+        buckets = self._by_key or {}
+        bucket = buckets.get(number, {})
+        bucket.pop(entry, None)
         if not bucket:
-            del self._by_key[number]
+            buckets.pop(number, None)
 
     def replace(self, entry: Entry, change: Callable[[tuple[Any, Any]], tuple[Any, Any]]) -> None:
         """Let *entry*, if it is in, have what `change((key, value))` returns: for upgrades, when classes change.
@@ -185,13 +190,21 @@ class Roster:
 
     # -- the end
 
+    def open(self, owner: Process) -> None:
+        """Live and end with *owner*, which calls this in its `init`."""
+        with plane:
+            signals.own(owner, self)
+            self.owner = owner
+
     def released(self, owner: Process) -> object:
-        """See otpy.kernel.process.Belonging: *owner* has ended, and its entries with it."""
+        """See otpy.kernel.process.Belonging: *owner* has ended, and its entries with it, or the roster itself."""
+        if owner is self.owner:
+            return self._close()
         entries = list(self._by_process.pop(owner, ()))
         self._take_out(entries)
         return entries
 
-    def close(self) -> object:
+    def _close(self) -> object:
         """End it, inside the plane; return what was in it, to be dropped outside."""
         left = self._by_key, self._by_process
         self._by_key, self._by_process = None, {}

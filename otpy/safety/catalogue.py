@@ -318,7 +318,8 @@ OTPY_EFFECTS: Final = NameSet(
     "otpy.gen_event.start otpy.gen_event.notify otpy.gen_event.sync_notify otpy.gen_event.call otpy.gen_event.acall",
     "otpy.gen_event.send_request otpy.gen_event.add_handler otpy.gen_event.add_sup_handler otpy.gen_event.stop",
     "otpy.gen_event.delete_handler otpy.gen_event.swap_handler otpy.gen_event.swap_sup_handler",
-    "otpy.gen_event.which_handlers otpy.pg.join otpy.pg.leave otpy.events.attach",
+    "otpy.gen_event.which_handlers otpy.pg.join otpy.pg.leave otpy.pg.monitor otpy.pg.monitor_scope otpy.pg.demonitor",
+    "otpy.pg.start otpy.proc_lib.start otpy.events.attach",
 )
 
 STARTS: Final = frozenset(("start_link", "start_monitor"))

@@ -15,7 +15,7 @@ from typing import Any
 from otpy.behaviours.migrations import Migration
 from otpy.code.journal import Journal
 from otpy.errors import MigrationFailed
-from otpy.kernel.ets import Table
+from otpy.kernel.ets import Table, rows_of
 from otpy.kernel.ets_rows import KeysCollide
 from otpy.kernel.process import Process
 from otpy.kernel.roster import Roster
@@ -25,7 +25,7 @@ def content_of(process: Process) -> Iterator[Any]:
     """Find what *process* has in its tables and its entries, as it is now."""
     for belonging in tuple(process.belongings or ()):
         if isinstance(belonging, Table):
-            yield belonging.rows()
+            yield rows_of(belonging)
         elif isinstance(belonging, Roster):
             yield [(entry.key, entry.value) for entry in belonging.entries_by(process)]
 

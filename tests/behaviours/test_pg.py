@@ -158,6 +158,18 @@ def test_the_groups_of_a_scope_end_with_it() -> None:
 
 
 @inside
+def test_a_scope_may_be_in_its_own_groups() -> None:
+    """It leaves them without forgetting what it is."""
+    pid = pg.start("other")
+    pg.join("g", pid, scope="other")
+    assert pg.leave("g", pid, scope="other")
+    otpy.exit(pid, otpy.Kill())
+    reason_of(pid)
+    with pytest.raises(otpy.NoProcess):
+        pg.members("g", scope="other")
+
+
+@inside
 def test_the_default_scope_may_be_started() -> None:
     """For who wants it in a tree: what has joined before stays."""
     pg.join("g")

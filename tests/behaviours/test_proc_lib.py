@@ -249,6 +249,38 @@ def start_broken() -> Any:
     return proc_lib.start_link(fails)
 
 
+@pytest.mark.parametrize("timeout", [-1.0, float("nan"), True, "1"], ids=repr)
+@EACH
+@inside
+def test_a_timeout_that_is_none_is_refused(start: str, timeout: Any) -> None:
+    """Before anything is started."""
+    before = otpy.processes()
+    with pytest.raises((TypeError, ValueError)):
+        STARTS[start](ready, timeout=timeout)
+    assert otpy.processes() == before
+
+
+async def coroutine() -> None:
+    """A function that cannot be a plain process."""
+
+
+@inside
+def test_what_cannot_run_is_refused_while_there_is_somebody_to_tell() -> None:
+    """Not when the function has been left."""
+    with pytest.raises(TypeError, match="async def"):
+        proc_lib.start(coroutine)
+    asker = otpy.self_pid()
+
+    def sleeps() -> None:
+        try:
+            proc_lib.hibernate(coroutine)
+        except TypeError as error:
+            otpy.send(asker, str(error))
+
+    otpy.spawn(sleeps)
+    assert "async def" in get()
+
+
 # -- what is known of a process --------------------------------------------------------------------
 
 

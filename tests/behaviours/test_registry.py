@@ -647,3 +647,31 @@ def test_threads_race_for_keys(seed: int) -> None:
         looker.join(DEADLINE)
         assert registry.count() == 0
         assert len(won) >= len(keys)
+
+
+@inside
+def test_the_registry_s_own_process_may_be_entered() -> None:
+    """It is among the registry's, and ends it all the same."""
+    registry = Registry("unique", name="rooms")
+    otpy.unlink(registry.pid)
+    assert registry.register_name("itself", registry.pid)
+    assert otpy.whereis(Via("rooms", "itself")) is registry.pid
+    ref = otpy.monitor(registry.pid)
+    otpy.exit(registry.pid, otpy.Kill())
+    assert down(ref) == otpy.Killed()
+    with pytest.raises(otpy.NoSuchRegistry):
+        registry.count()
+
+
+@inside
+def test_what_is_no_pid_is_refused() -> None:
+    """Nobody would ever be found under it."""
+    registry = Registry("unique")
+    uses: list[Callable[[], object]] = [
+        lambda: registry.keys("name"),  # type: ignore[arg-type]
+        lambda: registry.values("key", "name"),  # type: ignore[arg-type]
+        lambda: registry.register_name("key", "name"),  # type: ignore[arg-type]
+    ]
+    for use in uses:
+        with pytest.raises(TypeError, match="no Pid"):
+            use()
