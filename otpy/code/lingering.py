@@ -24,6 +24,7 @@ from typing import Any, Literal, Protocol, TypeAlias, cast
 from otpy import wires
 from otpy.code.ages import Ages
 from otpy.code.history import histories
+from otpy.code.meant import name_of
 from otpy.code.version import Vsn
 from otpy.errors import NoSuchVersion
 
@@ -129,7 +130,7 @@ class _Found:
 
 
 def _find(module: str | ModuleType, vsn: Vsn | None) -> list[_Found]:
-    name = module if isinstance(module, str) else module.__name__
+    name = name_of(module)
     ages = Ages.of(name)
     wanted = _wanted(name, ages, vsn)
     if not ages.current:
@@ -143,6 +144,7 @@ def _find(module: str | ModuleType, vsn: Vsn | None) -> list[_Found]:
                 found.append(_Found(_told(ages, frame, number, kind=kind, who=who, pid=pid), frame, end))
                 break
         seen.update((id(frame), frame) for frame in frames)
+    seen.clear()  # a frame of this very search is among them, and holds what they are in
     return found
 
 
@@ -188,14 +190,9 @@ def _everybody() -> Iterator[_Somebody]:
 
 
 def _suspended() -> Iterator[_Somebody]:
-    """Yield generators and the like that stand at a yield or an await, and greenlets that are switched away.
-
-    Types are compared, not asked for: `isinstance` runs code of proxies.
-    """
-    objects = gc.get_objects()
-    tasks = _tasks(objects)
-    greenlet: type | None = getattr(sys.modules.get("greenlet"), "greenlet", None)
-    for thing in objects:
+    """Yield generators and the like that stand at a yield or an await, and greenlets that are switched away."""
+    standing, tasks = _standing()
+    for thing in standing:
         kind = type(thing)
         if kind is GeneratorType:
             yield from _one("generator", thing, thing.gi_frame, tasks)
@@ -203,8 +200,25 @@ def _suspended() -> Iterator[_Somebody]:
             yield from _one("coroutine", thing, thing.cr_frame, tasks)
         elif kind is AsyncGeneratorType:
             yield from _one("async generator", thing, thing.ag_frame, tasks)
-        elif greenlet is not None and issubclass(kind, greenlet):
+        else:
             yield "greenlet", object.__repr__(thing), None, list(chain(thing.gr_frame)), _cannot
+
+
+def _standing() -> tuple[list[Any], dict[int, Any]]:
+    """Return all generators, coroutines, async generators and greenlets, and the asyncio tasks by what they run.
+
+    All objects are held here and not a moment longer: a tuple that somebody is just filling may have no other holder.
+    Types are compared, not asked for: `isinstance` runs code of proxies.
+    """
+    greenlet: type | None = getattr(sys.modules.get("greenlet"), "greenlet", None)
+    objects = gc.get_objects()
+    wanted = (GeneratorType, CoroutineType, AsyncGeneratorType)
+    standing = [
+        thing
+        for thing in objects
+        if type(thing) in wanted or (greenlet is not None and issubclass(type(thing), greenlet))
+    ]
+    return standing, _tasks(objects)
 
 
 def _one(kind: Kind, thing: Any, frame: FrameType | None, tasks: Mapping[int, Any]) -> Iterator[_Somebody]:

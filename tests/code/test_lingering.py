@@ -5,6 +5,7 @@ import logging
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Callable, Generator
 from pathlib import Path
 from types import ModuleType
@@ -192,6 +193,17 @@ def test_module_from_a_file_is_followed_too(name: str, on_disk: Callable[[str, s
     (found,) = code.who_runs(name)
     assert (found.vsn, found.line) == ("1", 9)
     assert "yield 1" in code.versions(name)[0].source.splitlines()[found.line - 1]
+
+
+def test_asking_leaves_nothing_behind(shop: ModuleType) -> None:
+    """It holds all objects for a moment: a tuple that is being filled meanwhile would break if it went on doing so."""
+    running = shop.numbers()
+    next(running)
+    upgrade(shop)
+    assert tuple(len(code.who_runs(shop)) for _ in range(30)) == (1,) * 30
+    gone = weakref.ref(running)
+    del running
+    assert gone() is None
 
 
 # -- purge -----------------------------------------------------------------------------------------
