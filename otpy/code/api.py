@@ -13,6 +13,7 @@ from otpy.code.dependents import dependents_of
 from otpy.code.history import histories
 from otpy.code.journal import Journal
 from otpy.code.loader import prepare_all
+from otpy.code.meant import name_of
 from otpy.code.version import Version, Vsn
 from otpy.errors import LoadFailed, NoSuchVersion
 
@@ -23,13 +24,14 @@ def load(source_or_module: str | ModuleType, *, name: str | None = None) -> Vers
     *source_or_module*: a module or the dotted name of one, whose file is read again; with `name=`, the source text of
     the module that is called so, which need not exist yet.
 
-    Raises: CompilationFailed, LoadFailed; then nothing has changed.
+    Raises: CompilationFailed, LoadFailed; TypeError for what is neither. Then nothing has changed.
     """
-    if isinstance(source_or_module, ModuleType):
-        return load_file(source_or_module.__name__)
     if name is None:
-        return load_file(source_or_module)
-    return load_source(name, source_or_module)
+        return load_file(name_of(source_or_module))
+    if not isinstance(source_or_module, str):
+        kind = type(source_or_module).__name__
+        raise TypeError(f"the source of {name} is {kind}; give its text (str), or the module without name=")
+    return load_source(name_of(name), source_or_module)
 
 
 def which(module: str | ModuleType) -> str | None:
@@ -37,7 +39,7 @@ def which(module: str | ModuleType) -> str | None:
 
     None: no such module is loaded.
     """
-    name = _name_of(module)
+    name = name_of(module)
     live = sys.modules.get(name)
     if live is None:
         return None
@@ -47,7 +49,7 @@ def which(module: str | ModuleType) -> str | None:
 
 def versions(module: str | ModuleType) -> tuple[Version, ...]:
     """The versions of *module* that are known, oldest first; the last one runs. Each has its `source`."""
-    name = _name_of(module)
+    name = name_of(module)
     known = histories.versions(name)
     if known or name not in sys.modules:
         return known
@@ -62,12 +64,8 @@ def vsn(module: str | ModuleType) -> Vsn:
     """
     known = versions(module)
     if not known:
-        raise NoSuchVersion(_name_of(module), "current")
+        raise NoSuchVersion(name_of(module), "current")
     return known[-1].vsn
-
-
-def _name_of(module: str | ModuleType) -> str:
-    return module if isinstance(module, str) else module.__name__
 
 
 def load_file(name: str) -> Version:
