@@ -63,6 +63,8 @@ def vsn(otpy: Shell) -> str:
     return found
 
 
+# case: release_handler_SUITE: upgrade
+# case: release_handler_SUITE: release_handler_which_releases
 def test_a_node_keeps_its_history_over_a_restart(otpy: Shell, app: Path) -> None:
     """In a folder of its own that nobody else may enter; what was not made permanent is not run again."""
     process, ready = otpy.node(app)
@@ -79,6 +81,7 @@ def test_a_node_keeps_its_history_over_a_restart(otpy: Shell, app: Path) -> None
     stop(process)
 
 
+# case: release_handler_SUITE: upgrade
 def test_a_restarted_node_runs_what_is_permanent_until_the_file_is_newer(otpy: Shell, app: Path) -> None:
     """And logs which it was, and why."""
     process, _ = otpy.node(app)

@@ -321,6 +321,8 @@ def test_greenlets_are_told(shop: ModuleType) -> None:
 # -- processes -------------------------------------------------------------------------------------
 
 
+# case: release_handler_SUITE: instructions
+# case: code_SUITE: purge
 @inside
 def test_purge_kills_plain_processes_on_old_code(shop: ModuleType) -> None:
     """With OTP's reason; those on new code live."""
@@ -341,6 +343,7 @@ def test_purge_kills_plain_processes_on_old_code(shop: ModuleType) -> None:
     otpy.exit(new, otpy.Kill())
 
 
+# case: code_SUITE: purge
 @inside
 def test_idle_server_runs_no_code(shop: ModuleType) -> None:
     """Its next callback is new: that is why OTP's soft_purge is true of it."""
@@ -352,6 +355,7 @@ def test_idle_server_runs_no_code(shop: ModuleType) -> None:
     otpy.stop(pid)
 
 
+# case: code_SUITE: soft_purge
 @inside
 def test_server_in_the_middle_of_a_callback_runs_old_code(shop: ModuleType) -> None:
     """Until it returns."""

@@ -592,6 +592,7 @@ def test_one_that_fails_takes_the_others_with_it(batch: dict[str, str]) -> None:
     assert "colorsys" not in sys.modules
 
 
+# case: release_handler_SUITE: otp_9417
 def test_new_modules_can_be_prepared_together(name: str, batch: dict[str, str]) -> None:
     """A file that was added, and the one that uses it."""
     _, two = batch

@@ -138,6 +138,7 @@ WRONG = {
 }
 
 
+# case: release_handler_SUITE: install_release_syntax_check
 @pytest.mark.parametrize("what", WRONG)
 def test_a_wrong_file_is_refused_with_file_and_key(what: str) -> None:
     """Its author goes to the place."""
@@ -177,6 +178,7 @@ UNFIT = {
 }
 
 
+# case: release_handler_SUITE: install_release_syntax_check
 @pytest.mark.parametrize("what", UNFIT)
 def test_instructions_that_do_not_fit_the_plan_are_refused(what: str) -> None:
     """Left over from the upgrade before, or misspelt."""

@@ -170,6 +170,7 @@ def test_a_node_that_is_killed_after_the_end_has_the_upgrade_in_its_history(mach
     assert (after["runs"], after["history"], after["told"]) == ("1", [["completed", None]], [])
 
 
+# case: release_handler_SUITE: upgrade
 def test_what_was_made_permanent_runs_after_the_kill(machine: Machine) -> None:
     """The file is still the old one: going back silently would be a surprise. A newer file is a newer release."""
     assert machine.run("2", die_at="permanent").returncode == -signal.SIGKILL

@@ -76,6 +76,7 @@ def log_of() -> Any:
     return sys.modules[NAME].LOG
 
 
+# case: release_handler_SUITE: eval_appup
 @pytest.mark.parametrize("strategy", ["atomic", "rolling", "canary"])
 @inside
 def test_an_upgrade_brings_the_spec_and_tells_what_changed_and_rollback_takes_it_back(
@@ -260,6 +261,7 @@ def releases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     histories.forget("m_release_app")
 
 
+# case: release_handler_SUITE: eval_appup
 @inside
 def test_a_release_brings_its_pyproject_and_going_back_that_of_before(releases: Path) -> None:
     """Version and environment are those of the release whose sources run."""

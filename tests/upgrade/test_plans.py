@@ -63,6 +63,7 @@ def shop(module: Make) -> Any:
     return module("plans_shop", SHOP)
 
 
+# case: release_handler_SUITE: otp_9395_check_and_purge
 @inside
 def test_a_plan_says_what_would_happen_and_does_nothing(shop: Any) -> None:
     """Children too: the new init was asked, on the quiet."""
@@ -151,6 +152,7 @@ def test_what_fails_on_copies_is_refused_in_the_plan(shop: Any) -> None:
     assert otpy.call("a", "state") == {"n": 1}
 
 
+# case: release_handler_SUITE: instructions
 @inside
 def test_instructions_by_hand_are_carried_out(shop: Any) -> None:
     """Extra and reset for one behaviour, a child to restart, functions before and after."""

@@ -60,6 +60,7 @@ def till(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[otpy.
         histories.forget(name)
 
 
+# case: release_handler_SUITE: otp_9417
 @inside
 def test_a_folder_brings_what_is_loaded_and_what_that_imports(till: type[otpy.GenServer[Any]], tmp_path: Path) -> None:
     """What nobody imports stays a file, and what the folder does not have stays as it is, with a word about it."""

@@ -267,6 +267,7 @@ def test_going_back_tells_code_change_the_target(module: Make) -> None:
         upgrade.rollback_module("m_counter", "nine")
 
 
+# case: release_handler_SUITE: release_handler_which_releases
 @inside
 def test_history_has_failed_upgrades_too(module: Make) -> None:
     """With the error, and with nothing gone to."""
@@ -473,6 +474,7 @@ def test_whatever_a_check_says_no_with_is_heard(module: Make, name: str) -> None
     assert otpy.call(pid, "?") == "v1"
 
 
+# case: release_handler_SUITE: otp_9395_check_and_purge
 @inside
 def test_a_dry_run_leaves_nothing_behind(module: Make) -> None:
     """No record either: nothing was to be done, and a node that ends meanwhile has interrupted nothing."""

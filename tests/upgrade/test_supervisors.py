@@ -83,6 +83,7 @@ def seen_by(tree: ModuleType) -> list[tuple[str, str]]:
     return seen
 
 
+# case: release_handler_SUITE: upgrade_supervisor
 @inside
 def test_each_child_meets_its_fate(module: Make) -> None:
     """Added ones are started in order, what is replaced runs beside its predecessor, and those leave in reverse."""
@@ -360,6 +361,7 @@ POOLS = source("""
 """)
 
 
+# case: release_handler_SUITE: upgrade_supervisor
 @inside
 def test_pools_get_their_new_template_and_flags(module: Make) -> None:
     """Children that run stay; the new template is for those that come."""
