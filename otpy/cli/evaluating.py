@@ -20,16 +20,18 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from otpy.cli.plain import plain
+from otpy.code.baseline import every_code
 from otpy.code.tracebacks import told
 
 if TYPE_CHECKING:
     import traceback
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _HOME: Final = str(Path(__file__).parents[1])
 """Where otpy's own code is."""
 _AWAIT: Final = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _COMPLETIONS: Final = 1000
+_VALUE: Final = "_otpy value"  # no name that can be typed
 MARK: Final = "<otpy "
 """What the file names of typed text begin with."""
 
@@ -40,11 +42,32 @@ class Scope:
 
     def __init__(self, title: str) -> None:
         """*title* is what tracebacks call the text."""
-        otpy = import_module("otpy")
-        public = {name: getattr(otpy, name) for name in otpy.__all__}
-        self.names: dict[str, Any] = {"__name__": "__otpy_shell__", **public, "otpy": otpy, "pid": pid}
+        self._otpy = import_module("otpy")
+        self.names: dict[str, Any] = {"__name__": "__otpy_shell__", "otpy": self._otpy, "pid": pid}
         self._title = title
         self._files: list[str] = []
+        self._later = set(self._otpy.__all__) - {"otpy"}
+        self.provide(self._later & vars(self._otpy).keys())
+
+    def provide(self, names: Iterable[str]) -> None:
+        """Have those of *names* at hand that are otpy's: some load more, which is done when they are used.
+
+        Raises ImportError for what needs an extra that is not installed.
+        """
+        for name in self._later.intersection(names):
+            self.names[name] = getattr(self._otpy, name)
+            self._later.remove(name)
+
+    def completions(self, text: str) -> list[str]:
+        """Return what *text*, the beginning of a name or of `name.attribute`, may become."""
+        first, dot, _ = text.partition(".")
+        completer: Any = rlcompleter.Completer(self.names)
+        if dot:
+            self.provide([first])
+            found = completer.attr_matches(text)
+        else:
+            found = [*completer.global_matches(text), *(name for name in self._later if name.startswith(text))]
+        return sorted(set(found))[:_COMPLETIONS]
 
     def enter(self, source: str) -> str:
         """Remember *source*, and return the file name that stands for it."""
@@ -78,10 +101,14 @@ class Evaluation:
 
     def value(self, source: str) -> Any:
         """Run *source* and return the value of its last expression; None if it does not end with one."""
-        body, last = compiled(source, self.scope.enter(source))
-        if body is not None:
-            self._run(body)
-        return None if last is None else self._run(last)
+        code = compiled(source, self.scope.enter(source))
+        names = self.scope.names
+        self.scope.provide(name for each in every_code(code) for name in each.co_names)
+        running = eval(code, names)  # noqa: S307 - what the owner of the node has typed
+        if code.co_flags & inspect.CO_COROUTINE:
+            self._awaited(running)
+        value = names.pop(_VALUE, None)
+        return value if _VALUE in code.co_names else None  # else it is of code that was given up, and went on a while
 
     def called(self, module: str, function: str, args: Sequence[Any]) -> Any:
         """Return what *function* of *module* returns. What is `async def` is awaited. Raises NotThere."""
@@ -100,10 +127,6 @@ class Evaluation:
         if self._runner is not None:
             self._runner.close()
 
-    def _run(self, code: CodeType) -> Any:
-        result = eval(code, self.scope.names)  # noqa: S307 - what the owner of the node has typed
-        return self._awaited(result) if code.co_flags & inspect.CO_COROUTINE else result
-
     def _awaited(self, work: Coroutine[Any, Any, Any]) -> Any:
         if self._runner is None:
             self._runner = asyncio.Runner()
@@ -116,15 +139,17 @@ def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
         task.cancel()
 
 
-def compiled(source: str, filename: str) -> tuple[CodeType | None, CodeType | None]:
-    """Return the code of *source* up to its last expression, and that of the expression. Raises SyntaxError."""
+def compiled(source: str, filename: str) -> CodeType:
+    """Return the code of *source*, which leaves the value of its last expression under a name. Raises SyntaxError.
+
+    As one piece, so that what awaits and what stands before it run in the same loop.
+    """
     tree: ast.Module = compile(source, filename, "exec", ast.PyCF_ONLY_AST | _AWAIT, dont_inherit=True)
-    last: ast.Expression | None = None
     if tree.body and isinstance(end := tree.body[-1], ast.Expr):
-        del tree.body[-1]
-        last = ast.Expression(end.value)
-    body = compile(tree, filename, "exec", _AWAIT, dont_inherit=True) if tree.body else None
-    return body, None if last is None else compile(last, filename, "eval", _AWAIT, dont_inherit=True)
+        kept = ast.Assign([ast.Name(_VALUE, ast.Store())], end.value)
+        tree.body[-1] = ast.fix_missing_locations(ast.copy_location(kept, end))
+    code: CodeType = compile(tree, filename, "exec", _AWAIT, dont_inherit=True)
+    return code
 
 
 class NotThere(LookupError):
@@ -185,10 +210,3 @@ def _leave_out(made: traceback.TracebackException, seen: set[int]) -> None:
     for other in (made.__cause__, made.__context__, *(made.exceptions or ())):
         if other is not None and id(other) not in seen:
             _leave_out(other, seen)
-
-
-def completions(names: dict[str, Any], text: str) -> list[str]:
-    """Return what *text*, the beginning of a name or of `name.attribute`, may become."""
-    completer = rlcompleter.Completer(names)
-    completed = completer.attr_matches(text) if "." in text else completer.global_matches(text)
-    return sorted(set(completed))[:_COMPLETIONS]

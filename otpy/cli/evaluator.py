@@ -16,7 +16,6 @@ from otpy.cli.evaluating import (
     NotThere,
     Scope,
     as_json,
-    completions,
     literal,
     shown,
     traceback_of,
@@ -91,7 +90,7 @@ class Completed(Job):
     def do(self, evaluation: Evaluation, screen: Screen) -> list[str]:
         """See Job.do."""
         try:
-            return completions(evaluation.scope.names, self._text)
+            return evaluation.scope.completions(self._text)
         except Exception:  # noqa: BLE001 - looking at an object may run its code, and nobody has asked for its errors
             return []
 

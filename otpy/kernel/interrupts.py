@@ -25,6 +25,7 @@ Source: CPython ceval_gil.c, _Py_HandlePending; PEP 669.
 
 from __future__ import annotations
 
+import asyncio
 import dis
 import sys
 from collections.abc import Callable
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
     from otpy.kernel.runner import Runner
 
 _HOMES: Final = (str(Path(__file__).parents[1]), str(Path(pykka.__file__).parent))
-_NOT_THERE: Final = (*_HOMES, "<frozen importlib")
-"""Files whose code is never ended: otpy's own, and that which holds the locks of imports."""
+_NOT_THERE: Final = (*_HOMES, "<frozen importlib", str(Path(asyncio.__file__).parent))
+"""Files whose code is never ended: otpy's own, that which holds the locks of imports, and that of event loops, which
+would log the end as the error of a callback, and go on without the callback."""
 
 _TRIALS: Final = frozenset({"Attempt._run"})
 """The functions that run code whose outcome is thrown away if it raises, through whatever else of otpy."""
@@ -63,8 +65,8 @@ _LOOPS: Final = frozenset(
         "enter_loop.<locals>.<lambda>",
         "Actor._process_message", "Actor._answer", "Actor._handle_receive", "Actor._process_boot",
         "Evaluator._serve", "Evaluator._carry_out", "Typed.do", "Asked.do", "Asked._value", "Completed.do",
-        "Evaluation.value", "Evaluation.called", "Evaluation._run", "Evaluation._awaited",
-        "shown", "completions", *_TRIALS,
+        "Evaluation.value", "Evaluation.called", "Evaluation._awaited",
+        "shown", "Scope.completions", *_TRIALS,
     }
 )  # fmt: skip
 """The functions that run the callbacks of a process, and take whatever these raise as its end."""

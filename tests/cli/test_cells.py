@@ -35,7 +35,7 @@ def pieces(text: str) -> list[str]:
     ],
 )
 def test_lines_become_pieces(text: str, expected: list[str]) -> None:
-    """A block ends at an empty line or where something else begins; what is wrong is a piece too: the node says so."""
+    """A block ends at an empty line or where something else begins; what is wrong is a piece, as the node says so."""
     assert pieces(text) == expected
 
 
