@@ -131,11 +131,15 @@ class Here:
         """Where its control socket is."""
         return self.otpy.run_dir / f"{self.name}.sock"
 
-    def start(self) -> ControlServer:
+    def start(self) -> None:
         """Open the socket."""
-        server = ControlServer(self.socket, handler(self.name))
-        server.start()
-        return server
+        self.server = ControlServer(self.socket, handler(self.name))
+        self.server.start()
+
+    def stop(self) -> None:
+        """Close the socket."""
+        self.server.stop()
+        self.socket.unlink()
 
 
 @pytest.fixture
@@ -144,12 +148,11 @@ def here(otpy: Shell) -> Iterator[Here]:
     prepare_folder(otpy.run_dir)
     with runtime() as made:
         found = Here(otpy, made)
-        server = found.start()
+        found.start()
         try:
             yield found
         finally:
-            server.stop()
-            found.socket.unlink()
+            found.stop()
 
 
 @pytest.fixture

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import msgspec
 from rich.text import Text
-from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.css.query import NoMatches
+from textual.message import Message
 from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
 
 from otpy.cli.exits import CommandError
@@ -31,8 +34,7 @@ if TYPE_CHECKING:
 
     from otpy.cli.rows import Child, Details
 
-ResultT = TypeVar("ResultT")
-
+_LOOK_SECONDS: Final = 0.2
 _SHORTEST: Final = 0.25
 _LONGEST: Final = 60.0
 _SILENT_SECONDS: Final = 3.0
@@ -55,6 +57,15 @@ UPGRADES: Final[tuple[Column[Record], ...]] = (
     Column("Processes", 9, lambda record: record.processes, number=True, rank=2),
     Column("Error", 12, lambda record: (record.error or "").partition("\n")[0], rank=1, wide=True),
 )
+
+
+@final
+class Came(Message):
+    """Something to do that another thread brings."""
+
+    def __init__(self, do: Callable[[], None]) -> None:
+        super().__init__()
+        self.do = do
 
 
 @final
@@ -99,6 +110,8 @@ class Top(App[None]):
         self._descending = largest_first(by)
         self._containing = containing
         self._processes = Processes()
+        self._wanted = Wants()
+        self._done = threading.Event()
         self._lost: str | None = None
         self._heard = SystemClock.now()
         self._detailed: int | None = None
@@ -136,7 +149,7 @@ class Top(App[None]):
 
     def wants(self) -> Wants:
         """Return what is visible."""
-        return self._in_app(self._wants)
+        return self._wanted
 
     def connected(self) -> None:
         """Begin anew."""
@@ -144,18 +157,31 @@ class Top(App[None]):
 
     def lost(self, why: str) -> None:
         """Say that the node is gone; what it told last stays to be read."""
-        self._in_app(self._show_lost, why)
+        self._in_app(partial(self._show_lost, why))
 
     def took(self, news: News) -> None:
         """Show what came."""
-        self._in_app(self._took, news)
+        self._in_app(partial(self._took, news))
 
-    def _in_app(self, do: Callable[..., ResultT], *args: Any) -> ResultT:
-        """Call `do(*args)` on the thread of the app, and wait for it. Raises Closed if the app closes."""
+    def _in_app(self, do: Callable[[], None]) -> None:
+        """Have *do* called on the thread of the app, and wait for it: nothing piles up. Raises Closed if it closes."""
+        self._done.clear()
         try:
-            return self.call_from_thread(do, *args)
-        except (NoMatches, RuntimeError) as error:  # its widgets are gone already, or it has ended
+            posted = self.post_message(Came(do))
+        except RuntimeError as error:  # its event loop has ended
             raise Closed from error
+        if not posted:
+            raise Closed
+        while not self._done.wait(_LOOK_SECONDS):
+            if not self.is_running:
+                raise Closed
+
+    def on_came(self, message: Came) -> None:
+        """Do what the link, or another thread, has to say."""
+        with contextlib.suppress(NoMatches):  # the app closes, and the widgets have gone before it
+            message.do()
+            self._wanted = self._wants()
+        self._done.set()
 
     def _wants(self) -> Wants:
         return Wants(
@@ -233,7 +259,7 @@ class Top(App[None]):
         if self.focused is not self._filter:
             widget.focus()
         self._show_lines()
-        self.link.hurry()
+        self._ask_now()
 
     def action_filter(self) -> None:
         """Have a text typed that processes have to contain."""
@@ -306,7 +332,7 @@ class Top(App[None]):
 
     def on_tree_node_expanded(self) -> None:
         """Ask what is below."""
-        self.link.hurry()
+        self._ask_now()
 
     def _open(self, pid: int) -> None:
         if self._detailed == pid:
@@ -318,7 +344,7 @@ class Top(App[None]):
     def _detail(self, pid: int) -> None:
         if pid != self._detailed:
             self._detailed, self._state = pid, None
-            self.link.hurry()
+            self._ask_now()
 
     def action_state(self) -> None:
         """Show the selected process with its state: it is asked for once, and rests while a copy is taken."""
@@ -327,16 +353,17 @@ class Top(App[None]):
             self.query_one("#details").add_class("shown")
             self._detailed, self._state = pid, f"taking a copy of the state of process {pid} …"
             self._show_details(self._state)
-            self._take_state(pid)
+            threading.Thread(target=self._take_state, args=(pid,), name="otpy-top-state", daemon=True).start()
 
-    @work(thread=True, exclusive=True)
     def _take_state(self, pid: int) -> None:
+        """Ask for the state, on a thread that nobody waits for: the process may be busy."""
         found: Details | str
         try:
             found = self.link.state_of(pid)
         except CommandError as error:
             found = str(error)
-        self.call_from_thread(self._took_state, pid, found)
+        with contextlib.suppress(RuntimeError):  # the app has ended meanwhile
+            self.post_message(Came(partial(self._took_state, pid, found)))
 
     def _took_state(self, pid: int, found: Details | str) -> None:
         if self._detailed == pid:
@@ -355,7 +382,7 @@ class Top(App[None]):
     def action_pause(self) -> None:
         """Stop asking, or go on."""
         self.link.paused = not self.link.paused
-        self.link.hurry()
+        self._ask_now()
         self._show_status()
 
     def action_slower(self) -> None:
@@ -368,11 +395,15 @@ class Top(App[None]):
 
     def _pace(self, interval: float) -> None:
         self.link.interval = max(_SHORTEST, min(interval, _LONGEST))
-        self.link.hurry()
+        self._ask_now()
         self._show_status()
 
     def action_refresh(self) -> None:
         """Ask now."""
+        self._ask_now()
+
+    def _ask_now(self) -> None:
+        self._wanted = self._wants()
         self.link.hurry()
 
     # -- the widgets

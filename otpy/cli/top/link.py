@@ -67,6 +67,7 @@ class Link:
         self._path = path
         self._screen = screen
         self.interval = interval
+        self.retry = RETRY_SECONDS
         self.paused = False
         self._stopped = False
         self._hurry = threading.Event()
@@ -102,7 +103,7 @@ class Link:
             except CommandError as error:
                 if not self._stopped:
                     self._screen.lost(str(error))
-            self._wait(RETRY_SECONDS)
+            self._wait(self.retry)
 
     def _follow(self, talk: Conversation) -> None:
         self._upgrades = -1

@@ -1,0 +1,3 @@
+"""A module that a test upgrades."""
+
+VALUE = 1
