@@ -38,6 +38,15 @@ measure("spawn", Size) ->
     start_children(Sup, Size div 10),
     {Time, ok} = timer:tc(fun() -> start_children(Sup, Size) end),
     {per_second(Size, Time), []};
+measure("task", Size) ->
+    %% In a process of its own: this one traps exits, and would keep a message of each.
+    Self = self(),
+    spawn(fun() ->
+        tasks(Size div 10),
+        {Time, ok} = timer:tc(fun() -> tasks(Size) end),
+        Self ! {took, Time}
+    end),
+    receive {took, Time} -> {per_second(Size, Time), []} end;
 measure("memory", Size) ->
     {Bytes, _Time} = idle(Size),
     {Bytes / Size, []};
@@ -63,6 +72,17 @@ measure("upgrade-state-many", Size) -> upgrade("state", Size);
 measure("upgrade-rolling", Size) -> rolling("state", Size).
 
 per_second(Count, Micros) -> Count * 1.0e6 / max(Micros, 1).
+
+%% task: what Elixir's Task.async and Task.await do.
+tasks(0) -> ok;
+tasks(Count) ->
+    Self = self(),
+    Tag = make_ref(),
+    {_Pid, Monitor} = spawn_opt(fun() -> Self ! {Tag, 0} end, [link, monitor]),
+    receive
+        {Tag, 0} -> erlang:demonitor(Monitor, [flush])
+    end,
+    tasks(Count - 1).
 
 %% tell: bursts of 10,000 casts, each followed by a call.
 tell(_Server, 0) -> ok;

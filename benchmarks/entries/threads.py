@@ -1,14 +1,15 @@
-"""The floor of a call from outside: two threads that hand each other a value through queues."""
+"""Two threads: one hands the other values through queues, or functions as a ThreadPoolExecutor does."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Final
 
-from benchmarks.entries.shape import micros, warm_up
+from benchmarks.entries.shape import micros, per_second, warm_up
 from benchmarks.values import Contest, Figure
 
 
@@ -37,4 +38,18 @@ def outside(size: int) -> Figure:
     return micros(size, seconds)
 
 
-CONTESTS: Final[Mapping[str, Contest]] = {"outside": outside}
+def task(size: int) -> Figure:
+    """Functions for the one thread of an executor, which is there already."""
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            executor.submit(int).result()
+
+    with ThreadPoolExecutor(1) as executor:
+        run(warm_up(size))
+        begun = time.perf_counter()
+        run(size)
+        return per_second(size, begun)
+
+
+CONTESTS: Final[Mapping[str, Contest]] = {"outside": outside, "task": task}

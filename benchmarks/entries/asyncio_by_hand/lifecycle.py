@@ -44,6 +44,22 @@ def spawn(size: int) -> Figure:
     return asyncio.run(main())
 
 
+def task(size: int) -> Figure:
+    """Coroutines as tasks of the loop. None is linked, and an error waits until somebody asks."""
+
+    async def work() -> int:
+        return 0
+
+    async def main() -> Figure:
+        async def run(count: int) -> None:
+            for _ in range(count):
+                await asyncio.create_task(work())
+
+        return await rate(run, size)
+
+    return asyncio.run(main())
+
+
 def memory(size: int) -> Figure:
     """Idle actors."""
 
@@ -84,4 +100,4 @@ def fairness(size: int) -> Figure:
     return asyncio.run(main())
 
 
-CONTESTS: Final[Mapping[str, Contest]] = {"spawn": spawn, "memory": memory, "fairness": fairness}
+CONTESTS: Final[Mapping[str, Contest]] = {"spawn": spawn, "task": task, "memory": memory, "fairness": fairness}

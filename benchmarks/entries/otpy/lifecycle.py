@@ -27,6 +27,19 @@ def spawn(size: int) -> Figure:
     return otpy.run(main)
 
 
+def task(size: int) -> Figure:
+    """Tasks, each a linked and monitored process of its own."""
+
+    def main() -> Figure:
+        def run(count: int) -> None:
+            for _ in range(count):
+                otpy.Task.async_(int).await_()
+
+        return rate(run, size)
+
+    return otpy.run(main)
+
+
 def memory(size: int) -> Figure:
     """Idle servers."""
 
@@ -117,6 +130,7 @@ def restart_kill(size: int) -> Figure:
 
 CONTESTS: Final[Mapping[str, Contest]] = {
     "spawn": spawn,
+    "task": task,
     "memory": memory,
     "million": million,
     "restart": restart,
