@@ -21,7 +21,7 @@ from otpy.kernel.carriers import Becoming, FunctionProcess
 from otpy.kernel.here import current, leave
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.process import Process, Unwound
-from otpy.kernel.reasons import ExitProcess, Normal, Reason, is_abnormal, reason_of
+from otpy.kernel.reasons import Normal, Reason, is_abnormal, reason_of
 from otpy.kernel.reports import report_crash
 from otpy.kernel.runtime import spawn_actor
 from otpy.kernel.signals import end, link, tell_watcher, watch
@@ -145,24 +145,25 @@ class TaskProcess(FunctionProcess):
             return self._returned(process, args, value)
         return go_on(process)  # as a plain process: the task, and its result, have been left
 
-    def _returned(self, process: Process, args: tuple[Any, ...], value: Any) -> Coroutine[Any, Any, NoReturn]:
+    def _returned(self, process: Process, args: tuple[Any, ...], value: Any) -> Coroutine[Any, Any, None] | None:
         if isinstance(value, CoroutineType) and is_coroutine_function(self.fn):
             return self._awaited(process, args, value)
-        return self._succeeded(process, value)
+        self._succeeded(process, value)
+        return None
 
-    async def _awaited(self, process: Process, args: tuple[Any, ...], pending: Coroutine[Any, Any, Any]) -> NoReturn:
+    async def _awaited(self, process: Process, args: tuple[Any, ...], pending: Coroutine[Any, Any, Any]) -> None:
         try:
             value = await pending
         except BaseException as error:  # noqa: BLE001 - as in `run`
             self._failed(process, args, error)
         self._succeeded(process, value)
 
-    def _succeeded(self, process: Process, value: Any) -> NoReturn:
+    def _succeeded(self, process: Process, value: Any) -> None:
         if process.fenced:
             leave(process)
         if self.owner is not None and self.ref is not None:
             tell_watcher(self.owner, self.ref, TaskReply(self.ref, value))
-        raise ExitProcess(Normal())
+        end(process, Normal())
 
     def _failed(self, process: Process, args: tuple[Any, ...], error: BaseException) -> NoReturn:
         """End with the reason that *error* gives, reporting what the task was."""
