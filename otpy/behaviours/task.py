@@ -22,7 +22,7 @@ from otpy.behaviours.results import UNSET, Unset
 from otpy.behaviours.tasks.outcomes import Done, Exited, Outcome, TaskReply
 from otpy.behaviours.tasks.processes import Job, RunsOn, begin, callers_of, name_of, place_of
 from otpy.behaviours.tasks.stream import StreamOptions, TaskStream
-from otpy.behaviours.tasks.waiting import await_fall, end_and_wait, ended, is_monitoring, took_along
+from otpy.behaviours.tasks.waiting import await_fall, end_and_wait, ended, is_monitoring, receive_from, took_along
 from otpy.errors import NotTaskOwner, ReceiveTimeout, TaskExited, TaskTimeout
 from otpy.kernel.clock import check_timeout
 from otpy.kernel.here import current
@@ -302,7 +302,7 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         """Wait for what comes of the task. Raises ReceiveTimeout."""
         try:
             self._check_owner()
-            return self._taken(receive(self._is_mine, timeout=timeout))
+            return self._taken(receive_from(self.pid, self._is_mine, timeout))
         except ExitProcess as order:
             return self._lost(order)
 
@@ -354,7 +354,8 @@ def _arriving(missing: dict[Ref, Task[T]], timeout: float | None) -> Iterator[tu
         task._check_owner()  # noqa: SLF001 - a task of this module
     while missing:
         left = None if until is None else max(0.0, until - clock.now())
-        message = receive(lambda m: type(m) in _MESSAGES and m.ref in missing, timeout=left)
+        one = next((task.pid for task in missing.values() if task.pid is not None), None)
+        message = receive_from(one, lambda m: type(m) in _MESSAGES and m.ref in missing, left)
         task = missing[message.ref]
         outcome = task._taken(message)  # noqa: SLF001 - a task of this module
         del missing[message.ref]

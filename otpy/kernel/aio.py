@@ -7,15 +7,17 @@ and one callback on the loop goes through the queue.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import threading
 import weakref
 from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - get_running_loop, but None where none runs
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, final
 
 from otpy.errors import CallingSelf, CallTimeout
+from otpy.kernel import signals
 from otpy.kernel.calls import PENDING, Call, Failed
 from otpy.kernel.clock import check_timeout
 from otpy.kernel.here import current, here
@@ -122,16 +124,37 @@ async def acall(server: Process, request: Any, timeout: float | None) -> Any:
     deliver(server, call)
     if server.exit_reason is not None:
         call.refuse()
-    servers = awaited.get()
-    if servers is None:
+    with seen_waiting(me, server):
         return await _answer(call, waiter, timeout)
-    servers.append(server)
-    me.wait_on = server
+
+
+@contextlib.contextmanager
+def seen_waiting(me: Process, other: Process) -> Generator[None]:
+    """While a coroutine of *me* waits for *other*, have all see it, if *me* is a process of the runtime's loop."""
+    others = awaited.get()
+    if others is None:
+        yield
+        return
+    others.append(other)
+    me.wait_on = other
     try:
-        return await _answer(call, waiter, timeout)
+        yield
     finally:
-        servers.remove(server)
-        me.wait_on = servers[-1] if servers else None
+        others.remove(other)
+        me.wait_on = others[-1] if others else None
+
+
+async def until_dead(process: Process) -> None:
+    """Return when *process* is dead, and has told its links and monitors; at once if its death is decided already."""
+    me = current()
+    waiter = FutureWaiter(asyncio.get_running_loop())
+    gone = Call(me, None, process, waiter)
+    if signals.on_death(process, gone):
+        try:
+            with seen_waiting(me, process):
+                await waiter.future
+        finally:
+            signals.forget_death(process, gone)
 
 
 async def on_helper_thread(fn: Callable[[], T]) -> T:

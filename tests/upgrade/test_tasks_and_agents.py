@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -252,6 +254,68 @@ def test_an_upgrade_waits_for_a_server_that_awaits_a_task(module: Make) -> None:
     assert upgrading.await_(20.0).status == "completed"
     (before, _), _now = otpy.wait_response(asked, timeout=20.0)
     assert before == 1
+
+
+WAYS = """
+import otpy
+
+__vsn__ = "1"
+
+def work(_=None):
+    otpy.send("test", otpy.self_pid())
+    otpy.receive(timeout=None)
+    return otpy.call("other", "x", timeout=None)
+
+class Waits(otpy.GenServer):
+    def init(self, arg): return otpy.Ok(arg)
+    def handle_call(self, request, from_, state):
+        match request:
+            case "await_":
+                done = otpy.Task.async_(work).await_(None)
+            case "await_many":
+                done = otpy.Task.await_many([otpy.Task.completed("x"), otpy.Task.async_(work)], None)[1]
+            case "async_stream":
+                done = list(otpy.Task.async_stream([1], work, timeout=None))[0].value
+        return otpy.Reply(done, state)
+
+class Awaits(otpy.GenServer):
+    runs_on = "asyncio"
+    def init(self, arg): return otpy.Ok(arg)
+    async def handle_call(self, request, from_, state):
+        return otpy.Reply(await otpy.Task.async_(work), state)
+
+class Other(otpy.GenServer):
+    def init(self, arg): return otpy.Ok(arg)
+    def handle_call(self, request, from_, state): return otpy.Reply(request, state)
+"""
+
+
+@pytest.mark.parametrize("way", ["await_", "await_many", "async_stream", "await"])
+@inside
+def test_a_task_that_others_of_the_upgrade_wait_for_is_served_by_them(module: Make, way: str) -> None:
+    """Else the one would wait for ever for what the other, which is held already, cannot give to the task."""
+    loaded = module(NAME, WAYS)
+    otpy.register("test", otpy.self_pid())
+    loaded.Other.start(name="other")
+    asked = otpy.send_request((loaded.Awaits if way == "await" else loaded.Waits).start(), way)
+    task = get()
+    with upgrading(lambda: otpy.send(task, "go on")):
+        assert upgrade.reload_module(NAME, WAYS.replace('"1"', '"2"')).status == "completed"
+    assert otpy.wait_response(asked, timeout=20.0) == "x"
+
+
+@contextlib.contextmanager
+def upgrading(deed: Callable[[], object]) -> Generator[None]:
+    """Within the block, do *deed* as soon as the server `other` is held by an upgrade."""
+    other: Any = otpy.whereis("other")
+
+    def watch() -> None:
+        eventually(lambda: other.runtime.suspension is not None and other.runtime.suspension.holds(other))
+        deed()
+
+    watching = Task.async_(watch)
+    yield
+    watching.await_(None)
 
 
 # -- partitions ------------------------------------------------------------------------------------

@@ -145,6 +145,12 @@ class Hub(GenServer[Progress]):
                 self._begin(request, state)
             except Exception as error:  # noqa: BLE001 - raised at who iterates: its supervisor is full, or gone
                 self._fail(error, state)
+        return self._go_on(state)
+
+    def _go_on(self, state: Progress) -> NoReply[Progress]:
+        """Be seen to wait for a task while somebody waits for us, so that an upgrade knows whom that one waits for."""
+        awaited = state.running.values() if state.asker is not None else ()
+        current().wait_on = next((task.pid for task in awaited), None)
         return NoReply(state)
 
     def _begin(self, request: Begin, state: Progress) -> None:
@@ -161,7 +167,7 @@ class Hub(GenServer[Progress]):
         if state.finished or state.failure is not None:
             return Reply(state.take(), state)
         state.asker = from_
-        return NoReply(state)
+        return self._go_on(state)
 
     def handle_info(self, message: Any, state: Progress) -> NoReply[Progress]:
         """Take what comes of tasks, and what ends the stream."""
@@ -179,7 +185,7 @@ class Hub(GenServer[Progress]):
                 self._fall(reason, state)
             case _:
                 pass  # what a task that is over has left: its exit, or its time
-        return NoReply(state)
+        return self._go_on(state)
 
     def _late(self, ref: Ref, state: Progress) -> None:
         pid = state.running[ref].pid

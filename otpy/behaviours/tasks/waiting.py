@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Literal, cast
+from collections.abc import Callable
+from typing import Any, Literal, cast
 
 from otpy.errors import CallTimeout, ServerExited
 from otpy.kernel import signals
-from otpy.kernel.aio import FutureWaiter
-from otpy.kernel.calls import Call, pause, wait_for_answer
+from otpy.kernel.aio import until_dead
+from otpy.kernel.calls import pause, wait_for_answer
 from otpy.kernel.here import current, waiting
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.plane import plane
@@ -48,16 +49,19 @@ def is_monitoring(ref: Ref) -> bool:
 
 async def ended(pid: Pid, ref: Ref) -> None:
     """Return when *pid*, monitored by *ref*, is dead, and what it has sent before is there. On any event loop."""
-    process, me = cast("Process", pid), current()
-    waiter = FutureWaiter(asyncio.get_running_loop())
-    gone = Call(me, None, process, waiter)
-    if signals.on_death(process, gone):
-        try:
-            await waiter.future
-        finally:
-            signals.forget_death(process, gone)
+    await until_dead(cast("Process", pid))
     while is_monitoring(ref):  # noqa: ASYNC110 - it is dying on another thread, which is about to tell us
         await asyncio.sleep(0)
+
+
+def receive_from(pid: Pid | None, select: Callable[[Any], bool], timeout: float | None) -> Any:
+    """As `receive`, seen by all to wait for *pid*: an upgrade lets those go on for whom that one waits in its turn."""
+    me = current()
+    me.wait_on = cast("Process | None", pid)
+    try:
+        return receive(select, timeout=timeout)
+    finally:
+        me.wait_on = None
 
 
 def await_fall(pid: Pid, reason: Reason) -> None:
