@@ -78,6 +78,7 @@ def test_a_random_stream_gives_what_its_tasks_came_to(seed: int) -> None:
     """In order or not, whole or left early, however many at a time; and nothing of it is left."""
     rng = random.Random(seed)  # noqa: S311 - a game
     supervisor = TaskSupervisor.start_link()
+    otpy.trap_exit(rng.choice([True, False]))
     for _ in range(5):
         inputs = fates(rng, "value", "raise", "exit", "kill")
         ordered, limit = rng.choice([True, False]), rng.randrange(1, 6)
