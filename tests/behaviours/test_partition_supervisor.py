@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import otpy
-from otpy import Partitions, PartitionSupervisor, Via
+from otpy import Partitions, PartitionSupervisor, TaskSupervisor, Via
 from otpy.behaviours.cores import cores
 from otpy.behaviours.partition_supervisor import partition_of
 from tests.support import Echo, eventually, inside, python, reason_of
@@ -259,3 +259,18 @@ def test_a_subclass_may_say_what_it_has() -> None:
     with pytest.raises(otpy.InitStopped) as caught:
         Shards.start_link(Echo, name="more", partitions=2)
     assert caught.value.reason == otpy.BadReturn("init", 2)
+
+
+@inside
+def test_supervisors_are_partitioned_as_servers_are() -> None:
+    """The usual reason: one supervisor that everybody starts children with is a bottleneck."""
+    PartitionSupervisor.start_link(TaskSupervisor, name="tasks", partitions=3)
+    PartitionSupervisor.start_link(otpy.DynamicSupervisor, name="servers", partitions=2)
+    me = otpy.self_pid()
+    task = TaskSupervisor.async_(Via(PartitionSupervisor, ("tasks", me)), otpy.process_info, me)
+    assert task.await_() is not None
+    for key in range(4):
+        supervisor = Via(PartitionSupervisor, ("servers", key))
+        otpy.dynamic_supervisor.start_child(supervisor, Echo.child_spec())
+        assert otpy.dynamic_supervisor.count_children(supervisor).active == key // 2 + 1
+    assert PartitionSupervisor.count_children("servers") == otpy.supervisor.ChildCounts(2, 2, 2, 0)
