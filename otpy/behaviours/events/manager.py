@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 
 from otpy.behaviours.events.handler import GenEvent
 from otpy.behaviours.events.installed import Handlers, Installed
-from otpy.behaviours.events.running import status_of
+from otpy.behaviours.events.running import Round, status_of
 from otpy.behaviours.events.serving import Serving
 from otpy.behaviours.gen_server import (
     NOT_SPECIAL,
@@ -32,7 +32,7 @@ from otpy.behaviours.progress import awaited, done
 from otpy.behaviours.results import Ok
 from otpy.behaviours.vsn import vsn_of
 from otpy.errors import ChangeCodeFailed
-from otpy.kernel.calls import SystemCall
+from otpy.kernel.calls import Cast, SystemCall
 from otpy.kernel.primitives import trap_exit
 from otpy.kernel.process import Handle, Process
 from otpy.kernel.reasons import Reason
@@ -133,7 +133,13 @@ MANAGERS: dict[Place, type[EventManager]] = {
 
 
 def _handle(process: Process, message: Any) -> None:
-    carry_out(process, _step_of(process, message))
+    if type(message) is not Cast:
+        carry_out(process, _step_of(process, message))
+        return
+    way = Round(process, "handle_event", message.request)  # the way of nearly all that a manager gets
+    way.go()
+    if way.stopped is not None:
+        carry_out(process, Serving(process, message, way))
 
 
 async def _handle_async(process: Process, message: Any) -> None:

@@ -11,6 +11,7 @@ from otpy.behaviours.events.handler import GenEvent, Handler
 from otpy.behaviours.events.installed import Installed
 from otpy.behaviours.gen_server import attach
 from otpy.behaviours.progress import Progress
+from otpy.behaviours.results import Ok
 from otpy.errors import shown
 from otpy.kernel import events
 from otpy.kernel.calls import Failed
@@ -36,6 +37,38 @@ def invoke(process: Process, kind: type[GenEvent[Any]], callback: str, *args: An
     if process.fenced:
         leave(process)
     return result
+
+
+@final
+class Round:
+    """The way of one message through all handlers of a manager, the newest first.
+
+    Nearly always each of them goes on with a state, at once. Then `go` does it all, and no generator is made for it.
+    """
+
+    __slots__ = ("_callback", "_left", "_message", "_process", "after", "stopped")
+
+    def __init__(self, process: Process, callback: str, message: Any) -> None:
+        self._process = process
+        self._callback = callback
+        self._message = message
+        self._left = iter(process.state)
+        self.after: list[Installed] = []
+        """The handlers that stay, of those that had it."""
+        self.stopped: tuple[Installed, Any] | None = None
+        """Who has returned something else than `Ok(state)`, and what; whoever deals with that adds to `after`."""
+
+    def go(self) -> None:
+        """Go on until all have had it, which makes those that stay the state of the manager, or one has `stopped`."""
+        process, callback, message, after = self._process, self._callback, self._message, self.after
+        for installed in self._left:
+            result = invoke(process, installed.kind, callback, message, installed.state)
+            if type(result) is not Ok or result.then is not None:
+                self.stopped = installed, result
+                return
+            after.append(installed.with_state(result.state))
+        self.stopped = None
+        process.state = tuple(after)
 
 
 def settled(process: Process, result: Any) -> Progress[Any]:

@@ -21,7 +21,7 @@ from otpy.behaviours.events.requests import (
     WhichHandlers,
 )
 from otpy.behaviours.events.results import GenEventExit, HandOver, RemoveHandler, SwapHandler
-from otpy.behaviours.events.running import invoke, report_failure, settled
+from otpy.behaviours.events.running import Round, invoke, report_failure, settled
 from otpy.behaviours.gen_server import Step, crashed
 from otpy.behaviours.progress import Progress, Progressing
 from otpy.behaviours.results import UNSET, Hibernate, Ok, Reply, Stop, Unset
@@ -37,18 +37,21 @@ from otpy.kernel.reasons import Crash, Normal, Reason, Shutdown
 
 @final
 class Serving(Progressing):
-    """One message for the manager *process*."""
+    """One message for the manager *process*. *way*: that of an event whose handlers have begun."""
 
-    __slots__ = ("_message", "_process")
+    __slots__ = ("_message", "_process", "_way")
 
-    def __init__(self, process: Process, message: Any = None) -> None:
+    def __init__(self, process: Process, message: Any = None, way: Round | None = None) -> None:
         self._process = process
         self._message = message
+        self._way = way
 
     def _progress(self, process: Process) -> Progress[Step]:
         message = self._message
         try:
             match message:
+                case Cast(request=event) if self._way is not None:
+                    yield from self._finish(self._way, "handle_event", event)
                 case Cast(request=event):
                     yield from self._notify("handle_event", event)
                 case Call():
@@ -143,17 +146,17 @@ class Serving(Progressing):
     # -- all handlers
 
     def _notify(self, callback: str, message: Any) -> Progress[None]:
-        """Have each handler handle *message*, the newest first."""
-        process, after = self._process, list[Installed]()
-        for installed in self._handlers:
-            result = invoke(process, installed.kind, callback, message, installed.state)
-            if type(result) is Ok and result.then is None:  # nearly always: no generator is needed for it
-                after.append(installed.with_state(result.state))
-                continue
-            stays, _ = yield from self._take(installed, callback, message, result)
+        """Have each handler handle *message*."""
+        way = Round(self._process, callback, message)
+        way.go()
+        yield from self._finish(way, callback, message)
+
+    def _finish(self, way: Round, callback: str, message: Any) -> Progress[None]:
+        while way.stopped is not None:
+            stays, _ = yield from self._take(way.stopped[0], callback, message, way.stopped[1])
             if stays is not None:
-                after.append(stays)
-        self._handlers = tuple(after)
+                way.after.append(stays)
+            way.go()
 
     def _lose_owner(self, owner: Pid, reason: Reason) -> Progress[None]:
         """Remove the handlers of *owner*, which has ended with *reason*."""
