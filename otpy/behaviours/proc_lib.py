@@ -144,7 +144,7 @@ def init_fail(reason: Reason | Ignore) -> NoReturn:
 
 def _acknowledging(what: str) -> tuple[Process, Call]:
     me = current()
-    if isinstance(me.actor, Starting) and isinstance(me.serving, Call):
+    if isinstance(me.actor, FunctionProcess) and isinstance(me.serving, Call):
         return me, me.serving
     msg = f"nobody waits for {what}: it is called once, by a process started with start, start_link or start_monitor"
     raise TypeError(msg)

@@ -27,6 +27,7 @@ from otpy.behaviours.gen_server import (
 from otpy.behaviours.gen_server import carry_out as _carry_out
 from otpy.behaviours.gen_server import carry_out_async as _carry_out_async
 from otpy.behaviours.results import Ok
+from otpy.behaviours.special import Special, SystemMessage, handle_debug, handle_system_msg
 from otpy.behaviours.vsn import vsn_of
 from otpy.errors import CallbackFailed, ChangeCodeFailed
 from otpy.kernel import calls
@@ -40,10 +41,14 @@ __all__ = [
     "DONE",
     "In",
     "Out",
+    "Special",
     "Statistics",
+    "SystemMessage",
     "change_code",
     "get_state",
     "get_status",
+    "handle_debug",
+    "handle_system_msg",
     "install",
     "log",
     "no_debug",

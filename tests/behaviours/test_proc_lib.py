@@ -565,6 +565,7 @@ def test_a_plain_process_becomes_a_server(name: str | None) -> None:
     assert get() == ("terminate", otpy.Normal(), 7)
 
 
+# case: gen_statem_SUITE: enter_loop
 @inside
 def test_a_plain_process_becomes_a_state_machine() -> None:
     """From what its init would have returned."""
