@@ -307,8 +307,8 @@ class Registry(Roster):
     def whereis_name(self, key: Any) -> Pid | None:
         """Return who has *key*, or None. For unique keys."""
         self._only_unique("a Via")
-        found = self.entries_of(key)
-        return found[0].pid if found else None
+        found = self.one_of(key)
+        return None if found is None else found.pid
 
     def register_name(self, key: Any, pid: Pid, value: Any = None) -> bool:
         """Enter *pid* under *key*, and return True; False if somebody has it. For unique keys."""

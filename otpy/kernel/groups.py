@@ -21,7 +21,7 @@ from otpy.kernel.messages import SIGNALS
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.plane import plane
 from otpy.kernel.process import Process, deliver
-from otpy.kernel.roster import Entry, Roster
+from otpy.kernel.roster import Entry, Roster, same
 
 Watched: TypeAlias = dict[Ref, Process]
 """Who watches one group, oldest first."""
@@ -108,8 +108,7 @@ class Scope(Roster):
         """Take *pids* out, each once for each time that it is given; False if none of them was in."""
         while True:
             version = self._version
-            there = self.entries_of(group)
-            leaving = list(_newest(there, pids))
+            leaving = list(self._newest(group, pids))
             with plane:
                 if self._version == version:
                     self.remove(leaving)
@@ -136,11 +135,21 @@ class Scope(Roster):
 
     def _watched(self, group: Any) -> Watched:
         """Return who watches *group*: what those in it and those who watch it have at hand, a new one if nobody is."""
-        for entry in self.entries_of(group):
-            return entry.value  # type: ignore[no-any-return]
-        for entry in self.watchers.entries_of(group):
-            return entry.value[1]  # type: ignore[no-any-return]
-        return {}
+        member = self.one_of(group)
+        if member is not None:
+            return member.value  # type: ignore[no-any-return]
+        watcher = self.watchers.one_of(group)
+        return {} if watcher is None else watcher.value[1]
+
+    def _newest(self, group: Any, pids: Sequence[Process]) -> Iterator[Entry]:
+        """Find for each of *pids* its newest entry in *group* that was not found before, if there is one."""
+        number, found = hash(group), set[Entry]()
+        for pid in pids:
+            for entry in reversed(self.entries_by(pid)):
+                if entry.number == number and entry not in found and same(entry.key, group):
+                    found.add(entry)
+                    yield entry
+                    break
 
     # -- telling
 
@@ -170,14 +179,3 @@ class Scope(Roster):
         if scopes.get(self.name) is self:
             del scopes[self.name]
         return super()._close(), self.watchers._close()  # noqa: SLF001 - a Roster, too
-
-
-def _newest(entries: Sequence[Entry], pids: Sequence[Process]) -> Iterator[Entry]:
-    """Return for each of *pids* its newest entry that was not returned before, if there is one."""
-    left = list(reversed(entries))
-    for pid in pids:
-        for entry in left:
-            if entry.pid is pid:
-                left.remove(entry)
-                yield entry
-                break

@@ -86,6 +86,19 @@ class Roster:
         bucket = self._buckets().get(hash(key))
         return [entry for entry in list(bucket) if same(entry.key, key)] if bucket else []
 
+    def one_of(self, key: Any) -> Entry | None:
+        """Return an entry of *key*, None if there is none. It takes no longer where there are many."""
+        bucket = self._buckets().get(hash(key))
+        if not bucket:
+            return None
+        try:
+            first = next(iter(bucket))
+        except (StopIteration, RuntimeError):  # it changes at this moment
+            return next(iter(self.entries_of(key)), None)
+        if same(first.key, key):
+            return first
+        return next(iter(self.entries_of(key)), None)  # of another key with this hash
+
     def _buckets(self) -> dict[int, dict[Entry, None]]:
         if self._by_key is None:
             raise self.gone()
@@ -101,8 +114,8 @@ class Roster:
         """Put *entry* in, and return None; or who has its key, where keys are unique. The dead are not entered."""
         while True:
             version = self._version
-            if self.unique and (taken := self.entries_of(entry.key)):
-                return taken[0].pid
+            if self.unique and (taken := self.one_of(entry.key)) is not None:
+                return taken.pid
             with plane:
                 if entry.pid.exit_reason is not None:
                     return None

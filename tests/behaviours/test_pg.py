@@ -252,3 +252,26 @@ def test_all_that_is_told_adds_up() -> None:
         assert len(there) == 400
         assert set(there.values()) == {0}
         assert pg.demonitor(ref)
+
+
+@inside
+def test_joining_and_leaving_takes_no_longer_in_a_large_group() -> None:
+    """Names of groups are compared with one member's, not with everybody's."""
+    compared: list[int] = []
+
+    class Name:
+        def __hash__(self) -> int:
+            return 7
+
+        def __eq__(self, other: object) -> bool:
+            compared.append(1)
+            return isinstance(other, Name)
+
+    pids = [idle_process() for _ in range(100)]
+    for pid in pids:
+        pg.join(Name(), pid)
+    assert len(compared) <= len(pids)
+    compared.clear()
+    for pid in pids:
+        assert pg.leave(Name(), pid)
+    assert len(compared) <= len(pids)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import otpy
-from otpy import Registered, Registry, Unregistered, Via
+from otpy import Registered, Registry, Unregistered, Via, pg
+from otpy.kernel.rehearsal import rehearsing
 from tests.support import DEADLINE, Echo, down, eventually, get, inside, reason_of
 
 ANY, Var = Registry.ANY, Registry.Var
@@ -675,3 +676,33 @@ def test_what_is_no_pid_is_refused() -> None:
     for use in uses:
         with pytest.raises(TypeError, match="no Pid"):
             use()
+
+
+def test_a_rehearsal_looks_and_changes_nothing() -> None:
+    """Code that is only tried may ask who is there, but enters nobody."""
+    with otpy.runtime():
+        registry = Registry("unique", name="rooms")
+        pid = Echo.start(name=Via("rooms", "k", 1))
+        changes: list[Callable[[], object]] = [
+            lambda: registry.register("new"),
+            lambda: registry.unregister("k"),
+            lambda: registry.update_value("k", str),
+            lambda: registry.put_meta("a", 1),
+            lambda: registry.register_name("new", pid),
+            lambda: Registry("unique"),
+            lambda: pg.join("g", pid),
+            lambda: pg.monitor("g"),
+            lambda: otpy.send(Via("rooms", "k"), "hello"),
+            lambda: otpy.call(Via("rooms", "k"), "hello"),
+            lambda: Echo.start(name=Via("rooms", "new")),
+        ]
+        with rehearsing():
+            assert registry.lookup("k") == [(pid, 1)]
+            assert otpy.whereis(Via("rooms", "k")) is pid
+            assert Registry.named("rooms").count() == 1
+            assert pg.members("g") == []
+            for change in changes:
+                with pytest.raises(otpy.EffectRefused):
+                    change()
+        assert registry.select() == [("k", pid, 1)]
+        assert otpy.call(pid, "casts") == []
