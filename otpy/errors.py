@@ -48,6 +48,7 @@ OtpyError
 │   ├── ApplicationNotFound       nobody knows an application of that name
 │   ├── ApplicationNotLoaded, ApplicationAlreadyLoaded
 │   ├── ApplicationNotStarted     it, or one that it depends on, is not started
+│   ├── ApplicationNotRunning     one that it depends on has ended
 │   ├── ApplicationAlreadyStarted, ApplicationRunning
 │   ├── ApplicationStartFailed(reason)
 │   └── BadApplicationSpec        ValueError: a spec, or a configuration, makes no sense
@@ -561,6 +562,16 @@ class ApplicationNotStarted(ApplicationError):
     def __init__(self, application: str, dependent: str | None = None) -> None:
         needed = f", which {dependent!r} depends on; start it first, or use ensure_all_started" if dependent else ""
         super().__init__(f"application {application!r} is not started{needed}", application)
+        self.dependent = dependent
+
+
+class ApplicationNotRunning(ApplicationError):
+    """*application* was started and has ended by itself; *dependent* is the one that depends on it."""
+
+    def __init__(self, application: str, dependent: str) -> None:
+        super().__init__(
+            f"application {application!r}, which {dependent!r} depends on, has ended; start it again, first", application
+        )
         self.dependent = dependent
 
 

@@ -122,8 +122,8 @@ def start(app: App, type: StartType = "temporary") -> None:  # noqa: A002 - OTP'
     *type* says what its end means: "permanent", the runtime ends too; "transient", so it does unless the application
     ended with Normal(); "temporary", it is reported. A start that fails counts as an end.
 
-    Raises ApplicationNotStarted (one that it depends on), ApplicationAlreadyStarted, ApplicationStartFailed(reason),
-    and what `load` raises.
+    Raises ApplicationNotStarted or ApplicationNotRunning (one that it depends on), ApplicationAlreadyStarted,
+    ApplicationStartFailed(reason), and what `load` raises.
     """
     checked_type(type)
     _ask(Start(ensure_loaded(app), type))

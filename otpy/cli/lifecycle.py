@@ -63,7 +63,7 @@ def versions(node: str, _args: VersionsArgs, _emit: Emit) -> dict[str, Any]:
 
 def _modules() -> Iterator[dict[str, Any]]:
     permanent = engine.recorder.permanent_versions()
-    for name, _source in sorted(own_sources()):
+    for name in sorted({name for name, _source in own_sources()} - {"__main__"}):
         try:
             runs = str(vsn(name))
         except NoSuchVersion:

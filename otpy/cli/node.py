@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import signal
+import threading
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("otpy.node")
 
 _ENDINGS: Final = (signal.SIGTERM, signal.SIGINT)
+FIRST_PROCESS: Final = 1
+_SIGNALLED: Final = 128
+"""What a shell adds to the number of the signal that has ended a process."""
 _SYSTEM_ENDED: Final = 0
 """What the end of the system writes; no signal has this number."""
 
@@ -65,7 +69,7 @@ def run_node(
                 manager.ready(f"{system.title} runs")
                 ending = _wait(end, reloading.ask)
             finally:
-                _only_once()
+                _end_at_once(end)
                 manager.stopping()
                 reloading.end()
                 server.stop()
@@ -128,9 +132,24 @@ def _signal_pipe() -> Generator[tuple[int, int]]:
 
 
 def _only_once(_number: int = 0, _frame: object = None) -> None:
-    """Have the next of our signals end the process at once."""
-    for number in _ENDINGS:
-        signal.signal(number, signal.SIG_DFL)
+    """Have the next of our signals end the process at once: the default action does, whatever the interpreter does."""
+    if os.getpid() != FIRST_PROCESS:
+        for number in _ENDINGS:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end_at_once(end: int) -> None:
+    """As `_only_once`, for the first process of a container, too: the kernel keeps from it what has no handler."""
+    _only_once()
+    if os.getpid() == FIRST_PROCESS:
+        threading.Thread(target=_exit_at_the_next, args=(end,), name="otpy-signals", daemon=True).start()
+
+
+def _exit_at_the_next(end: int) -> None:
+    with contextlib.suppress(OSError):  # the pipe has been closed: the process has come to its end
+        while (number := os.read(end, 1)[0]) not in _ENDINGS:
+            continue
+        os._exit(_SIGNALLED + number)
 
 
 def _nothing(_number: int, _frame: object) -> None:

@@ -436,13 +436,17 @@ def test_a_start_that_fails_counts_as_an_end(type_: Any) -> None:
 
 @inside
 def test_an_application_that_has_ended_may_be_started_again() -> None:
-    """And until it is stopped, it counts as started for those that depend on it, as in OTP."""
+    """Until it is stopped, it counts as started; those that depend on it want it to run, too, as in OTP."""
     log: Log = []
     application.start(make("db", log))
+    shop = make("shop", log, applications=("db",))
     end("db", otpy.Shutdown())
-    application.start(make("shop", log, applications=("db",)))
+    with pytest.raises(otpy.ApplicationNotRunning, match="'db', which 'shop' depends on, has ended") as refused:
+        application.start(shop)
+    assert (refused.value.application, refused.value.dependent) == ("db", "shop")
     application.start("db")
-    assert running() == ["db", "shop"]
+    application.start(shop)
+    assert running() == ["shop", "db"]
     end("db", otpy.Shutdown())
     application.stop("db")
     with pytest.raises(otpy.ApplicationNotStarted):

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -228,6 +229,21 @@ def test_an_application_that_does_not_start_is_said_in_one_line(otpy: Shell, app
     assert finished.err.splitlines()[-1].startswith("otpy: application shop 1 (app:Shop) did not start: ")
     assert "no shelf" in finished.err.splitlines()[-1]
     assert "said db stopped" in finished.err
+
+
+def test_the_first_process_of_a_container_ends_at_the_second_signal(otpy: Shell, app: Path) -> None:
+    """The kernel keeps from it what it has no handler for; so it has one, with the exit code that a shell shows."""
+    app.write_text(APP.replace('say("prep_stop")', 'say("prep_stop"); otpy.blocking(threading.Event().wait)'))
+    code = "import os, sys; from otpy.cli import main; os.getpid = lambda: 1; sys.exit(main(['run', 'app:Shop']))"
+    command = [sys.executable, "-c", code]
+    process = subprocess.Popen(command, cwd=app.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    otpy.nodes.append(process)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    until(process, "prep_stop")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(DEADLINE) == 128 + signal.SIGTERM
 
 
 # -- the service manager ---------------------------------------------------------------------------

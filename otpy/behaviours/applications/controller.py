@@ -49,6 +49,7 @@ from otpy.errors import (
     ApplicationAlreadyLoaded,
     ApplicationAlreadyStarted,
     ApplicationNotLoaded,
+    ApplicationNotRunning,
     ApplicationNotStarted,
     ApplicationRunning,
     ApplicationStartFailed,
@@ -187,12 +188,18 @@ def _start(state: Applications, request: Start, from_: From) -> Answer:
         return ApplicationNotLoaded(name)
     if name in state.running:
         return ApplicationAlreadyStarted(name)
-    for needed in found.spec.applications:
-        if needed not in state.started and needed not in found.spec.optional_applications:
-            return ApplicationNotStarted(needed, name)
+    needed = [each for each in found.spec.applications if each not in found.spec.optional_applications]
+    for each in needed:
+        if each not in state.started:
+            return ApplicationNotStarted(each, name)
     if found.cls is None:
         _runs(state, name, request.type, None)
         return None
+    for each in needed:
+        if each not in state.running:  # it counts as started, and has ended: in OTP, that is a start that fails
+            refusal = ApplicationNotRunning(each, name)
+            _exited(name, request.type, refusal, ApplicationStartFailure)
+            return refusal
     state.changing[name] = Change("start", from_, request.type)
     me = current()
     order = Order(found.spec, found.cls)

@@ -63,7 +63,8 @@ def run(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     folder = prepare_folder(run_dir or default_folder())
     # What can be refused without running the user's code is refused before.
-    node = check_name(name if name is not None else name_of(target))
+    called = name_of(target)  # in any case: it puts the current folder on the path
+    node = check_name(called if name is None else name)
     configuration = Configuration(config)
     with claimed(folder, node) as path, opened(place_of(store, node)) as recorder:
         system = load_target(target, version)
