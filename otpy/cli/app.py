@@ -29,6 +29,11 @@ COMMANDS: Final = {
 
     The exit code is 1 if that takes longer than --timeout; the node goes on stopping.
     """,
+    "backup": """Copy the store of a node to a new file, while the node runs.
+
+    Nobody else may open a store that a node uses. To start from the copy, put it where the store was, while the node is
+    down.
+    """,
     "versions": "List which versions of applications and modules a node runs, and which it would run after a restart.",
     "tree": "Print the processes of a node as a tree.",
     "rpc": """Run Python in a node, or call one of its functions, and print the value.

@@ -1,4 +1,4 @@
-"""The verbs of a node about its own life: ping, stop, versions."""
+"""The verbs of a node about its own life: ping, stop, versions, backup."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from otpy.cli.pulse import turns
 from otpy.code import vsn
 from otpy.errors import NoSuchVersion
 from otpy.kernel.runtime import current_runtime
+from otpy.store.database import Store
 from otpy.upgrade.engine import engine
 from otpy.upgrade.program import own_sources
 
@@ -34,6 +35,21 @@ class StopArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class VersionsArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No arguments."""
+
+
+class BackupArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The *file* to copy the store to, on the node's machine."""
+
+    file: str
+
+
+def backup(node: str, args: BackupArgs, _emit: Emit) -> dict[str, Any]:
+    """Copy the store of the node. Raises Failed, StoreError."""
+    store = engine.recorder
+    if not isinstance(store, Store):
+        raise Failed(f"node {node!r} runs without a store: there is nothing to back up")
+    store.backup(args.file)
+    return {"node": node, "store": store.where, "file": args.file}
 
 
 def ping(node: str, args: PingArgs, _emit: Emit) -> dict[str, Any]:

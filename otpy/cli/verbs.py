@@ -18,7 +18,7 @@ from otpy.behaviours.tree import tree as take_tree
 from otpy.cli.changing import PlanArgs, RollbackArgs, UpgradeArgs, bad_values, plan, rollback, upgrade_modules
 from otpy.cli.checking import CheckArgs, check
 from otpy.cli.exits import BadInput
-from otpy.cli.lifecycle import PingArgs, StopArgs, VersionsArgs, ping, versions
+from otpy.cli.lifecycle import BackupArgs, PingArgs, StopArgs, VersionsArgs, backup, ping, versions
 from otpy.cli.looking import (
     ProcessArgs,
     TopArgs,
@@ -106,6 +106,7 @@ VERBS: Final[dict[str, Verb]] = {
     "timeline": (TimelineArgs, timeline),
     "insights": (InsightsArgs, insights),
     "make-permanent": (PermanentArgs, make_permanent),
+    "backup": (BackupArgs, backup),
     "ping": (PingArgs, ping),
     "versions": (VersionsArgs, versions),
     "rpc": (RpcArgs, rpc),

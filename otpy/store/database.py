@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime
@@ -18,7 +19,7 @@ from typing import Any, Self, final
 
 import msgspec
 from sqlalchemy import Connection, Engine, Select, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from otpy.errors import StoreError
 from otpy.store import rows
@@ -247,6 +248,33 @@ class Store:
 
     # -- opening and closing --
 
+    def backup(self, file: str | Path) -> None:
+        """Copy what is in a SQLite store to *file*, a new one, while the store is in use: nobody else may open it.
+
+        Raises: StoreError, if there is such a file, it cannot be written, or the store is in PostgreSQL.
+        """
+        if self._engine.dialect.name != "sqlite":
+            msg = f"the store {self.where} is in PostgreSQL: back it up with pg_dump"
+            raise StoreError(msg)
+        path = Path(file)
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError as error:
+            msg = f"{path} is there already; a backup is a new file"
+            raise StoreError(msg) from error
+        except OSError as error:
+            raise explained(error, str(path)) from error
+        try:
+            with self._connection() as connection:
+                raw: Any = connection.connection.driver_connection  # SQLAlchemy would begin a transaction first
+                try:
+                    raw.execute("VACUUM INTO ?", (str(path),))
+                except sqlite3.Error as error:
+                    raise explained(DBAPIError("VACUUM INTO", None, error), str(path)) from error
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
     def close(self) -> None:
         """Write what could not be written before, and give the store up; once is enough."""
         if self._closed or os.getpid() != self._process:
@@ -286,6 +314,14 @@ class Store:
     @contextlib.contextmanager
     def _transaction(self, *, quick: bool = False) -> Generator[Connection]:
         """One transaction: all of the block, or nothing. Raises: StoreUnusable."""
+        with self._connection() as connection:
+            connection.execution_options(**{QUICK: quick})
+            with connection.begin():
+                yield connection
+
+    @contextlib.contextmanager
+    def _connection(self) -> Generator[Connection]:
+        """The one connection, for the block. Raises: StoreUnusable."""
         if self._closed:
             msg = f"the store {self.where} is closed; open it again"
             raise StoreError(msg)
@@ -294,9 +330,7 @@ class Store:
             raise StoreError(msg)
         try:
             with self._engine.connect() as connection:
-                connection.execution_options(**{QUICK: quick})
-                with connection.begin():
-                    yield connection
+                yield connection
         except (SQLAlchemyError, OSError) as error:
             raise explained(error, self.where) from error
 

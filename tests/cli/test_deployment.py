@@ -56,8 +56,8 @@ Run: TypeAlias = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def machine(otpy: Shell, tmp_path: Path) -> Iterator[Path]:
-    """Give a folder that stands for the root of a machine on which the shop is installed, and end what runs there."""
+def machine(otpy: Shell, tmp_path: Path) -> Path:
+    """Give a folder that stands for the root of a machine on which the shop is installed."""
     for folder in ("etc", "srv/shop/releases/2.0", "srv/shop/venv/bin"):
         (tmp_path / folder).mkdir(parents=True)
     for folder in ("var/lib/shop", "run/shop", "backup"):
@@ -69,7 +69,7 @@ def machine(otpy: Shell, tmp_path: Path) -> Iterator[Path]:
     command.write_text(f"#!{sys.executable}\nimport sys\nfrom otpy.cli import main\nsys.exit(main())\n")
     command.chmod(0o755)
     (tmp_path / "srv/shop/venv/bin/python").symlink_to(sys.executable)
-    yield tmp_path
+    return tmp_path
 
 
 def there(machine: Path, text: str) -> str:
@@ -149,10 +149,11 @@ def test_the_store_of_the_unit_is_backed_up_while_it_runs_and_can_be_put_back(
 ) -> None:
     """The copy has what is permanent, so that a node that starts from it runs that."""
     command = shlex.split(unit["ExecStart"])
-    process = started(otpy, machine, command)
+    environment = {"XDG_RUNTIME_DIR": str(machine / "run/shop")}
+    process = started(otpy, machine, command, **environment)
     release = ["otpy", "upgrade", "--release", str(machine / "srv/shop/releases/2.0"), "--permanent"]
-    assert done(machine, release).returncode == 0
-    backup = there(machine, next(block for block in blocks("sh") if "backup" in block))
+    assert done(machine, release, **environment).returncode == 0
+    backup = there(machine, next(block for block in blocks("sh") if "otpy backup" in block))
     assert done(machine, ["sh", "-ec", backup]).returncode == 0
     with sqlite3.connect(machine / "backup/otpy.db") as copy:
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -162,8 +163,8 @@ def test_the_store_of_the_unit_is_backed_up_while_it_runs_and_can_be_put_back(
     for file in (machine / "var/lib/shop").glob("otpy.db*"):
         file.unlink()
     shutil.copy(machine / "backup/otpy.db", machine / "var/lib/shop/otpy.db")
-    again = started(otpy, machine, command)
-    versions = json.loads(done(machine, ["otpy", "versions", "--json"]).stdout)
+    again = started(otpy, machine, command, **environment)
+    versions = json.loads(done(machine, ["otpy", "versions", "--json"], **environment).stdout)
     assert versions["applications"][0]["vsn"] == "2.0"
     again.send_signal(signal.SIGTERM)
     _, err = again.communicate(timeout=DEADLINE)

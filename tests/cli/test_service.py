@@ -527,6 +527,24 @@ def test_a_restart_after_kill_9_runs_the_permanent_version_of_the_application(ot
     assert "the sources on disk run: nothing was made permanent in the store" in process.communicate()[1]
 
 
+def test_a_backup_is_a_new_file(otpy: Shell, app: Path) -> None:
+    """What is there is not written over; a folder that is not there, and a node without a store, are said."""
+    assert otpy("backup", "copy.db").code == 2
+    started(otpy, "app:Shop", "--name", "shop")
+    started(otpy, "app:Shop", "--name", "bare", "--store", "none")
+    copied = otpy("backup", "copy.db", "--node", "shop")
+    assert copied == (0, f"the store of node 'shop' is copied to {app.parent / 'copy.db'}\n", "")
+    assert (app.parent / "copy.db").stat().st_mode & 0o777 == 0o600
+    for args, text in (
+        (["copy.db", "--node", "shop"], "is there already; a backup is a new file"),
+        (["no/copy.db", "--node", "shop"], "No such file or directory"),
+        (["other.db", "--node", "bare"], "runs without a store"),
+    ):
+        refused = otpy("backup", *args)
+        assert refused.code == 1
+        assert text in one_line(refused.err)
+
+
 SLOW = """
     def code_change(self, old_vsn, state, extra=None):
         say("converting")

@@ -46,6 +46,24 @@ def _all(store: Store, number: int) -> list[Any]:
     return [*asked, store.versions("shop"), store.permanent_versions(), store.latest_versions(), store.history()]
 
 
+def test_a_backup_has_everything_and_the_store_goes_on(tmp_path: Path) -> None:
+    """It is a store of its own; while it is made, another thread may write."""
+    file, copy = tmp_path / "store" / "otpy.db", tmp_path / "copy" / "otpy.db"
+    copy.parent.mkdir(mode=0o700)
+    with open_store(file) as store:
+        number = upgrade(store, SHOP_2)
+        before = _all(store, number)
+        store.backup(copy)
+        upgrade(store, SHOP_3)
+        with open_store(copy) as copied:
+            assert _all(copied, number) == before
+        assert len(store.history()) == 2
+        with pytest.raises(StoreError, match="is there already"):
+            store.backup(copy)
+        with pytest.raises(StoreError, match="No such file"):
+            store.backup(tmp_path / "nowhere" / "otpy.db")
+
+
 def test_an_upgrade_under_way_is_reported_as_interrupted_once(place: str) -> None:
     """Who restarts the node after a crash is told what had been going on; after the next start it is history."""
     store = open_store(place)
