@@ -570,7 +570,8 @@ class ApplicationNotRunning(ApplicationError):
 
     def __init__(self, application: str, dependent: str) -> None:
         super().__init__(
-            f"application {application!r}, which {dependent!r} depends on, has ended; start it again, first", application
+            f"application {application!r}, which {dependent!r} depends on, has ended; start it again, first",
+            application,
         )
         self.dependent = dependent
 

@@ -39,10 +39,13 @@ class Configuration:
 
     def apply(self) -> None:
         """Have it taken by the applications that will be loaded."""
-        application.configure(self._first)
+        if self._first:
+            application.configure(self._first)
 
     def warn_of_strangers(self) -> None:
         """Say which tables are for no application that is loaded: their names may be misspelt."""
+        if not self._first:
+            return
         with contextlib.suppress(NotRunning):  # they may have ended by now
             loaded = ", ".join(each.name for each in application.loaded_applications())
             for name in self._first.keys() - loaded.split(", "):

@@ -108,7 +108,7 @@ def _end(name: str, reason: Any) -> None:
 
 def _refusal(error: otpy.OtpyError, *, ensured: bool) -> Any:
     """Return what Erlang answers; `ensure_all_started` names the application whose start has failed."""
-    words = {
+    words: dict[type[otpy.OtpyError], str] = {
         otpy.ApplicationAlreadyLoaded: "already_loaded",
         otpy.ApplicationAlreadyStarted: "already_started",
         otpy.ApplicationNotLoaded: "not_loaded",
@@ -140,20 +140,27 @@ def _word(reason: Any) -> Any:
 
 
 def _application(name: str, script: Script, log: list[Any], classes: Classes) -> type[otpy.Application[Any]]:
-    dependencies = [classes.get(each, each) for each in script.applications]
     world = _Scripted(name, script, log)
-    spec = {
-        "name": name,
-        "env": script.env,
-        "applications": dependencies,
-        "start_phases": script.phases,
-        "start": lambda _self, _type, _args: world.start(),
-        "start_phase": lambda _self, phase, _type, args: log.append([name, "phase", phase, args]),
-        "prep_stop": lambda _self, state: world.prep_stop(state),
-        "stop": lambda _self, state: world.stop(state),
-        "config_change": lambda _self, *told: world.config_change(*told),
-    }
-    return type(f"App_{name}", (otpy.Application,), spec)
+
+    class App(otpy.Application[Any]):
+        def start(self, type_: str, args: Any) -> Any:
+            return world.start()
+
+        def start_phase(self, phase: str, start_type: str, args: Any) -> None:
+            log.append([name, "phase", phase, args])
+
+        def prep_stop(self, state: Any) -> Any:
+            return world.prep_stop(state)
+
+        def stop(self, state: Any) -> None:
+            world.stop(state)
+
+        def config_change(self, changed: Mapping[str, Any], new: Mapping[str, Any], removed: Sequence[str]) -> None:
+            world.config_change(changed, new, removed)
+
+    dependencies = [classes.get(each, each) for each in script.applications]
+    spec = {"name": name, "env": script.env, "applications": dependencies, "start_phases": script.phases}
+    return type(f"App_{name}", (App,), spec)
 
 
 @final

@@ -1,4 +1,4 @@
-"""Scenarios of applications: scripted ones, and what is asked of the controller. The words are those of the recordings."""
+"""Scenarios of applications: scripted ones, and what is asked of the controller, in the words of the recordings."""
 
 from __future__ import annotations
 
