@@ -50,7 +50,8 @@ types: $(VENV)/dev.stamp $(VENV)/bench.stamp ## check types, with mypy and with 
 	for version in sandboxes/*/v*; do \
 	    $(BIN)/mypy --no-error-summary --cache-dir .mypy_cache/sandboxes $$version || status=1; \
 	done; \
-	$(BIN)/pyright --pythonpath $(BIN)/python || status=1; exit $$status
+	$(BIN)/pyright --pythonpath $(BIN)/python || status=1; \
+	$(BIN)/python -m pytest tests/typing/check_types.py || status=1; exit $$status
 
 .PHONY: layers
 layers: $(VENV)/dev.stamp ## check which package imports which

@@ -155,7 +155,7 @@ class AsgiServer(GenServer[Settings]):
             case Exit():
                 pass  # what its requests have linked to has ended
             case _:
-                return super().handle_info(message, state)  # type: ignore[no-any-return]
+                log.warning("%r got an unexpected message: %r", self.running.process, message)
         return NoReply(state)
 
     async def terminate(self, reason: Any, state: Settings) -> None:

@@ -20,6 +20,7 @@ from otpy.kernel.reasons import Normal, Reason, check_reason
 from otpy.kernel.via import Via
 
 ReplyT = TypeVar("ReplyT")
+ReplyT_co = TypeVar("ReplyT_co", covariant=True)
 
 
 class Request(Generic[ReplyT]):
@@ -95,19 +96,23 @@ def stop(server: Dest, reason: Reason = Normal(), *, timeout: float | None = Non
 # -- requests that are answered later --------------------------------------------------------------
 
 
-class RequestId(msgspec.Struct, frozen=True, eq=False):
+class RequestId(msgspec.Struct, Generic[ReplyT_co], frozen=True, eq=False):
     """A request under way; see `send_request`."""
 
     call: Call
 
 
-class Response(msgspec.Struct, frozen=True):
+class Response(msgspec.Struct, Generic[ReplyT_co], frozen=True):
     """The answer of a request, found by `check_response`."""
 
-    value: Any
+    value: ReplyT_co
 
 
-def send_request(server: Dest, request: Any) -> RequestId:
+@overload
+def send_request(server: Dest, request: Request[ReplyT]) -> RequestId[ReplyT]: ...
+@overload
+def send_request(server: Dest, request: Any) -> RequestId[Any]: ...
+def send_request(server: Dest, request: Any) -> RequestId[Any]:
     """Send *request* and return at once; `wait_response` or `check_response` fetch the answer, in this process."""
     me = current()
     try:
@@ -116,12 +121,12 @@ def send_request(server: Dest, request: Any) -> RequestId:
         return RequestId(Call(me, request, me.runtime.system, me, Failed(error)))
 
 
-def wait_response(request_id: RequestId, *, timeout: float | None = None) -> Any:
+def wait_response(request_id: RequestId[ReplyT], *, timeout: float | None = None) -> ReplyT:
     """Wait for the answer of *request_id*. Errors as in `call`; after CallTimeout the request is still under way."""
-    return calls.wait_for_answer(request_id.call, timeout)
+    return calls.wait_for_answer(request_id.call, timeout)  # type: ignore[no-any-return]
 
 
-def check_response(request_id: RequestId) -> Response | None:
+def check_response(request_id: RequestId[ReplyT]) -> Response[ReplyT] | None:
     """Return the answer of *request_id* if it is there, else None. Raises as `call` if there will be none."""
     current()
     answer = request_id.call.answer

@@ -166,7 +166,11 @@ async def acall(manager: Dest, handler: Handler, request: Any, *, timeout: float
     return await gen.acall(manager, CallHandler(check_handler(handler), request), timeout=timeout)
 
 
-def send_request(manager: Dest, handler: Handler, request: Any) -> RequestId:
+@overload
+def send_request(manager: Dest, handler: Handler, request: Request[ReplyT]) -> RequestId[ReplyT]: ...
+@overload
+def send_request(manager: Dest, handler: Handler, request: Any) -> RequestId[Any]: ...
+def send_request(manager: Dest, handler: Handler, request: Any) -> RequestId[Any]:
     """Send a request as `call` does and return at once; `otpy.wait_response` or `check_response` fetch the answer."""
     return gen.send_request(manager, CallHandler(check_handler(handler), request))
 

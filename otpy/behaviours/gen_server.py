@@ -22,7 +22,23 @@ from otpy.behaviours.child_spec import ChildSpec
 from otpy.behaviours.child_spec import Restart as RestartType
 from otpy.behaviours.child_spec import Shutdown as ShutdownType
 from otpy.behaviours.children_start import start_by_name
-from otpy.behaviours.results import UNSET, After, Continue, Hibernate, Ignore, NoReply, Ok, Reply, Stop, Then, Unset
+from otpy.behaviours.results import (
+    UNSET,
+    After,
+    CallResult,
+    CastResult,
+    CodeChangeResult,
+    Continue,
+    Hibernate,
+    Ignore,
+    InitResult,
+    NoReply,
+    Ok,
+    Reply,
+    Stop,
+    Then,
+    Unset,
+)
 from otpy.behaviours.vsn import code_change, vsn_of
 from otpy.errors import (
     BadReturn,
@@ -218,27 +234,27 @@ class Server(Behaviour[StateT]):
 
     __slots__ = ()
 
-    def handle_call(self, request: Any, from_: From, state: StateT) -> Any:
+    def handle_call(self, request: Any, from_: From, state: StateT) -> CallResult[StateT]:
         """Answer a request of `otpy.call`."""
         raise UndefinedCallback(type(self), "handle_call", request)
 
-    def handle_cast(self, request: Any, state: StateT) -> Any:
+    def handle_cast(self, request: Any, state: StateT) -> CastResult[StateT]:
         """Handle a request of `otpy.cast`."""
         raise UndefinedCallback(type(self), "handle_cast", request)
 
-    def handle_info(self, message: Any, state: StateT) -> Any:
+    def handle_info(self, message: Any, state: StateT) -> CastResult[StateT]:
         """Handle any other message. The default logs it and goes on, as OTP does."""
         log.warning("%r got an unexpected message: %r", self.actor_inbox, message)
         return NoReply(state)
 
-    def handle_continue(self, arg: Any, state: StateT) -> Any:
+    def handle_continue(self, arg: Any, state: StateT) -> CastResult[StateT]:
         """Go on after a result with `then=Continue(arg)`."""
         raise UndefinedCallback(type(self), "handle_continue", arg)
 
     def terminate(self, reason: Reason, state: StateT) -> Any:
         """Clean up before the process ends. What it returns is ignored; what it raises becomes the exit reason."""
 
-    def code_change(self, old_vsn: Any, state: StateT, extra: Any = None) -> Any:
+    def code_change(self, old_vsn: Any, state: StateT, extra: Any = None) -> CodeChangeResult[StateT]:
         """Convert the state that version *old_vsn* left. The default keeps it."""
         return Ok(state)
 
@@ -282,7 +298,7 @@ class GenServer(Server[StateT]):
 
     __slots__ = ()
 
-    def init(self, arg: Any) -> Any:
+    def init(self, arg: Any) -> InitResult[StateT]:
         """Return the first state, `Ok(state)`; or `Ignore()` or `Stop(reason)`."""
         raise UndefinedCallback(type(self), "init", arg)
 

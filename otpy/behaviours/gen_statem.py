@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from otpy.behaviours.gen_server import Behaviour
-from otpy.behaviours.results import Ignore, Ok, Stop
+from otpy.behaviours.results import Awaited, Ignore, Ok, Stop
 from otpy.behaviours.statem.machine import Events, Machine, handle, handle_async
-from otpy.behaviours.statem.results import EventType, NextState
+from otpy.behaviours.statem.results import EventType, NextState, Result
 from otpy.behaviours.statem.transitions import Transition, transition_of
 from otpy.behaviours.vsn import takes_extra
 from otpy.errors import BadReturn, UndefinedCallback
@@ -73,18 +73,20 @@ class GenStatem(Behaviour[tuple[StateT, DataT]], Generic[StateT, DataT]):
 
     # -- callbacks
 
-    def init(self, arg: Any) -> Any:
+    def init(self, arg: Any) -> Awaited[NextState[StateT, DataT] | Ignore | Stop[DataT]]:
         """Return the first state, `NextState(state, data, actions)`; or `Ignore()` or `Stop(reason)`."""
         raise UndefinedCallback(type(self), "init", arg)
 
-    def handle_event(self, kind: EventType, content: Any, state: StateT, data: DataT) -> Any:
+    def handle_event(self, kind: EventType, content: Any, state: StateT, data: DataT) -> Awaited[Result[StateT, DataT]]:
         """Handle an event in *state*, with `callback_mode = "handle_event_function"`."""
         raise UndefinedCallback(type(self), "handle_event", content)
 
     def terminate(self, reason: Reason, state: StateT, data: DataT) -> Any:
         """Clean up before the process ends. What it returns is ignored; what it raises becomes the exit reason."""
 
-    def code_change(self, old_vsn: Any, state: StateT, data: DataT, extra: Any = None) -> Any:
+    def code_change(
+        self, old_vsn: Any, state: StateT, data: DataT, extra: Any = None
+    ) -> Awaited[NextState[StateT, DataT]]:
         """Convert state and data that version *old_vsn* left. The default keeps them."""
         return NextState(state, data)
 

@@ -8,14 +8,17 @@ Source: OTP gen_server.erl, the return types of Module:init/1, handle_call/3 and
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from otpy.kernel.reasons import check_reason
 
+T = TypeVar("T")
 StateT = TypeVar("StateT")
-ValueT = TypeVar("ValueT")
+StateT_co = TypeVar("StateT_co", covariant=True)
+ValueT_co = TypeVar("ValueT_co", covariant=True)
 
 
 class Unset:
@@ -47,10 +50,10 @@ class Hibernate(msgspec.Struct, frozen=True):
 Then: TypeAlias = Continue | After | Hibernate | None
 
 
-class Ok(msgspec.Struct, Generic[StateT], frozen=True):
+class Ok(msgspec.Struct, Generic[StateT_co], frozen=True):
     """From `init` and `code_change`: go on with this state."""
 
-    state: StateT
+    state: StateT_co
     then: Then = None
 
 
@@ -58,31 +61,40 @@ class Ignore(msgspec.Struct, frozen=True):
     """From `init`: do not start, and that is no failure."""
 
 
-class Reply(msgspec.Struct, Generic[ValueT, StateT], frozen=True):
+class Reply(msgspec.Struct, Generic[ValueT_co, StateT_co], frozen=True):
     """From `handle_call`: the caller gets *value*."""
 
-    value: ValueT
-    state: StateT
+    value: ValueT_co
+    state: StateT_co
     then: Then = None
 
 
-class NoReply(msgspec.Struct, Generic[StateT], frozen=True):
+class NoReply(msgspec.Struct, Generic[StateT_co], frozen=True):
     """Go on with this state. After `handle_call` the caller waits until `reply(from_, value)`."""
 
-    state: StateT
+    state: StateT_co
     then: Then = None
 
 
-class Stop(msgspec.Struct, Generic[StateT], frozen=True):
+class Stop(msgspec.Struct, Generic[StateT_co], frozen=True):
     """End with *reason*: `terminate(reason, state)` runs first. From `handle_call`, *reply* is sent before.
 
     `init` gives the reason alone.
     """
 
     reason: Any
-    state: StateT | Unset = UNSET
+    state: StateT_co | Unset = UNSET
     reply: Any = UNSET
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a reason where it was written, in the callback."""
         check_reason(self.reason)
+
+
+Awaited: TypeAlias = T | Awaitable[T]
+"""A result, or something to await that gives one: a callback may be `async def` where its class runs on asyncio."""
+
+InitResult: TypeAlias = Awaited[Ok[StateT] | Ignore | Stop[StateT]]
+CallResult: TypeAlias = Awaited[Reply[Any, StateT] | NoReply[StateT] | Stop[StateT]]
+CastResult: TypeAlias = Awaited[NoReply[StateT] | Stop[StateT]]
+CodeChangeResult: TypeAlias = Awaited[Ok[StateT]]

@@ -14,7 +14,7 @@ from otpy.errors import NoSuchVersion
 from otpy.planning.options import Strategy
 from otpy.safety.policy import Policy
 from otpy.upgrade.engine import engine, explained
-from otpy.upgrade.options import WatchPolicy, options
+from otpy.upgrade.options import StateMode, WatchPolicy, options
 from otpy.upgrade.recording import history as history_of
 from otpy.upgrade.release import read_release
 from otpy.upgrade.report import UpgradeRecord, UpgradeReport
@@ -36,7 +36,7 @@ class UpgradeOptions(TypedDict, total=False):
     """Convert copies of live states first, while all still run; True."""
     watch: WatchPolicy | None
     """Go back by itself when the upgraded processes do badly; None."""
-    state: Any
+    state: StateMode
     """"auto" (default), "preserve", "reset", or `f(old_vsn, copy) -> state`."""
     extra: Any
     """Handed to every `code_change`; None."""

@@ -6,13 +6,16 @@ Source: OTP gen_event.erl, the callbacks.
 from __future__ import annotations
 
 import logging
-from typing import Any, ClassVar, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias, TypeVar
 
 from otpy.behaviours.gen_server import Behaviour
-from otpy.behaviours.results import Ok
+from otpy.behaviours.results import Awaited, CodeChangeResult, Ok, Reply, Stop
 from otpy.behaviours.vsn import code_change
 from otpy.errors import UndefinedCallback
 from otpy.kernel.reasons import Reason
+
+if TYPE_CHECKING:
+    from otpy.behaviours.events.results import RemoveHandler, SwapHandler
 
 StateT = TypeVar("StateT")
 
@@ -51,19 +54,21 @@ class GenEvent(Behaviour[StateT]):
 
     kind_of_server: ClassVar[str] = "GenEvent"
 
-    def init(self, arg: Any) -> Any:
+    def init(self, arg: Any) -> Awaited[Ok[StateT] | Stop[StateT]]:
         """Return the first state, `Ok(state)`; or `Stop(reason)`."""
         raise UndefinedCallback(type(self), "init", arg)
 
-    def handle_event(self, event: Any, state: StateT) -> Any:
+    def handle_event(self, event: Any, state: StateT) -> Awaited[Ok[StateT] | RemoveHandler | SwapHandler[StateT]]:
         """Handle an event of `notify` or `sync_notify`."""
         raise UndefinedCallback(type(self), "handle_event", event)
 
-    def handle_call(self, request: Any, state: StateT) -> Any:
+    def handle_call(
+        self, request: Any, state: StateT
+    ) -> Awaited[Reply[Any, StateT] | RemoveHandler | SwapHandler[StateT]]:
         """Answer a request of `gen_event.call`."""
         raise UndefinedCallback(type(self), "handle_call", request)
 
-    def handle_info(self, message: Any, state: StateT) -> Any:
+    def handle_info(self, message: Any, state: StateT) -> Awaited[Ok[StateT] | RemoveHandler | SwapHandler[StateT]]:
         """Handle any other message that the manager gets. The default logs it and goes on, as OTP does."""
         log.warning("%r in %r got an unexpected message: %r", type(self).__qualname__, self.actor_inbox, message)
         return Ok(state)
@@ -71,7 +76,7 @@ class GenEvent(Behaviour[StateT]):
     def terminate(self, arg: Any, state: StateT) -> Any:
         """Clean up before the handler goes. What it raises is taken for what it left: Crash(error)."""
 
-    def code_change(self, old_vsn: Any, state: StateT, extra: Any = None) -> Any:
+    def code_change(self, old_vsn: Any, state: StateT, extra: Any = None) -> CodeChangeResult[StateT]:
         """Convert the state that version *old_vsn* left. The default keeps it."""
         return Ok(state)
 

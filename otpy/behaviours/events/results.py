@@ -13,7 +13,7 @@ from otpy.behaviours.events.handler import Handler, check_handler
 from otpy.behaviours.results import UNSET
 from otpy.kernel.reasons import Reason
 
-StateT = TypeVar("StateT")
+StateT_co = TypeVar("StateT_co", covariant=True)
 
 
 class RemoveHandler(msgspec.Struct, frozen=True):
@@ -22,7 +22,7 @@ class RemoveHandler(msgspec.Struct, frozen=True):
     reply: Any = UNSET
 
 
-class SwapHandler(msgspec.Struct, Generic[StateT], frozen=True):
+class SwapHandler(msgspec.Struct, Generic[StateT_co], frozen=True):
     """Have *new* take the place of this handler: `terminate(arg, state)` runs, then `init` of *new*.
 
     What `terminate` returns goes to `init` in `HandOver(new_arg, left)`. The owner of a supervised handler owns the new
@@ -30,7 +30,7 @@ class SwapHandler(msgspec.Struct, Generic[StateT], frozen=True):
     """
 
     arg: Any
-    state: StateT
+    state: StateT_co
     new: Handler
     new_arg: Any = None
     reply: Any = UNSET

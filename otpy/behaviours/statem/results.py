@@ -18,6 +18,8 @@ from otpy.kernel.reasons import Reason, check_reason
 
 StateT = TypeVar("StateT")
 DataT = TypeVar("DataT")
+StateT_co = TypeVar("StateT_co", covariant=True)
+DataT_co = TypeVar("DataT_co", covariant=True)
 
 Insertable: TypeAlias = (
     Literal["cast", "info", "internal", "timeout", "state_timeout"]
@@ -123,34 +125,34 @@ Actions: TypeAlias = Action | Sequence[Action]
 # -- results ---------------------------------------------------------------------------------------
 
 
-class NextState(msgspec.Struct, Generic[StateT, DataT], frozen=True):
+class NextState(msgspec.Struct, Generic[StateT_co, DataT_co], frozen=True):
     """Go to *state*, which may be the same, with *data*. From `init`: begin there; from `code_change`: be there."""
 
-    state: StateT
-    data: DataT
+    state: StateT_co
+    data: DataT_co
     actions: Actions = ()
 
 
-class KeepState(msgspec.Struct, Generic[DataT], frozen=True):
+class KeepState(msgspec.Struct, Generic[DataT_co], frozen=True):
     """Stay in the state; with *data*, or the same data if it is not given."""
 
-    data: DataT | Unset = UNSET
+    data: DataT_co | Unset = UNSET
     actions: Actions = ()
 
 
-class RepeatState(msgspec.Struct, Generic[DataT], frozen=True):
+class RepeatState(msgspec.Struct, Generic[DataT_co], frozen=True):
     """As KeepState, but the state is entered anew: with `state_enter`, its enter call comes again."""
 
-    data: DataT | Unset = UNSET
+    data: DataT_co | Unset = UNSET
     actions: Actions = ()
 
 
-class StopAndReply(msgspec.Struct, Generic[DataT], frozen=True):
+class StopAndReply(msgspec.Struct, Generic[DataT_co], frozen=True):
     """As Stop, after *replies* (one ReplyTo or several) have been sent."""
 
     reason: Reason
     replies: ReplyTo | Sequence[ReplyTo]
-    data: DataT | Unset = UNSET
+    data: DataT_co | Unset = UNSET
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a reason where it was written, in the callback."""

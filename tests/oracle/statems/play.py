@@ -12,7 +12,7 @@ from tests.oracle.statems.scenario import Send, StatemScenario
 from tests.oracle.statems.server import World, word_for
 
 Wait: TypeAlias = Callable[[otpy.Pid, int], None]
-Calls: TypeAlias = list[tuple[int, otpy.RequestId]]
+Calls: TypeAlias = list[tuple[int, otpy.RequestId[Any]]]
 
 
 def play(scenario: StatemScenario) -> Iterator[Step]:

@@ -1,0 +1,1 @@
+"""Code in which a type checker finds nothing."""
