@@ -24,13 +24,14 @@ Source: RUNTIME.md §6 (measurements); OTP sys:suspend/1 and release_handler.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 import sys
-import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from otpy.errors import CallTimeout, ServerExited, SuspendTimeout
@@ -54,7 +55,7 @@ _LOOK_SECONDS = 0.0005
 _LOOK_AT_JOBS_SECONDS = 0.02
 _VAIN_LOOKS = 3
 _HOPS = 1000
-_OTPY = str(Path(__file__).parents[1])
+_NOT_THE_PROGRAM = (str(Path(__file__).parents[1]), str(Path(asyncio.__file__).parent))
 
 
 def _nobody(_kind: type) -> bool:
@@ -472,11 +473,33 @@ class _Jobs:
 
 
 def stands_at(process: Process) -> str:
-    """Return where the code of *process* stands: file, line and function, of the innermost frame that is not otpy's."""
+    """Return where the code of *process* stands: file, line and function.
+
+    Of the innermost frame that is neither otpy's nor asyncio's.
+    """
+    task_of = getattr(process.executor, "task_of", None)
+    frames = _frames_of_thread(process) if task_of is None else _frames_of_task(task_of(process))
+    for code, line in frames:
+        if not code.co_filename.startswith(_NOT_THE_PROGRAM):
+            return f"{code.co_filename}:{line} in {code.co_name}"
+    return "an unknown place"
+
+
+def _frames_of_thread(process: Process) -> Iterator[tuple[CodeType, int]]:
+    """Yield the code and the line of each frame of a process on a thread, innermost first."""
     frame: Any = getattr(process.parked, "gr_frame", None)
     if frame is None and process.runner is not None:
         frame = sys._current_frames().get(process.runner.ident)  # noqa: SLF001 - the documented way to see another thread's stack
-    for summary in reversed(traceback.extract_stack(frame) if frame is not None else []):
-        if not summary.filename.startswith(_OTPY):
-            return f"{summary.filename}:{summary.lineno} in {summary.name}"
-    return "an unknown place"
+    while frame is not None:
+        yield frame.f_code, frame.f_lineno
+        frame = frame.f_back
+
+
+def _frames_of_task(task: Any) -> Iterator[tuple[CodeType, int]]:
+    """Yield those of the coroutines that await one another in *task*, innermost first."""
+    coroutine: Any = None if task is None else task.get_coro()
+    frames: list[tuple[CodeType, int]] = []
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        frames.append((frame.f_code, frame.f_lineno))
+        coroutine = coroutine.cr_await
+    yield from reversed(frames)

@@ -161,6 +161,36 @@ def test_a_handler_that_does_not_end_is_named_with_its_place(otp_runtime: object
     assert otpy.call(pid, "there?") == "there?"
 
 
+@inside
+def test_a_stuck_coroutine_is_named_where_it_awaits(module: Make) -> None:
+    """It stands nowhere on the thread of the event loop: what it awaits is followed instead."""
+    text = source("""
+        import asyncio, otpy
+
+        class Stuck(otpy.GenServer):
+            runs_on = "asyncio"
+
+            async def init(self, arg):
+                return otpy.Ok(asyncio.Event())
+
+            async def handle_cast(self, request, state):
+                await wait_here(state)
+                return otpy.NoReply(state)
+
+            async def handle_info(self, message, state):
+                return otpy.NoReply(state)
+
+        async def wait_here(event):
+            await asyncio.wait_for(event.wait(), 3600.0)
+    """)
+    pid = module("m_stuck", text).Stuck.start(None)
+    otpy.cast(pid, "wait")
+    eventually(lambda: _status(pid) == "running")
+    with pytest.raises(otpy.SuspendTimeout, match=r"m_stuck.*:18 in wait_here"):
+        upgrade.reload_module("m_stuck", text + "x = 1\n", suspend_timeout=0.1, rehearse=False)
+    otpy.exit(pid, otpy.Kill())
+
+
 def _status(pid: otpy.Pid) -> str:
     info = otpy.process_info(pid)
     assert info is not None
