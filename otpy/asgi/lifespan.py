@@ -6,8 +6,11 @@ Source: the ASGI specification, Lifespan Protocol 2.0.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias, final
+
+log = logging.getLogger("otpy.asgi")
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -34,6 +37,7 @@ class Lifespan:
         self._app = app
         self._task: asyncio.Task[None] | None = None
         self._told: asyncio.Queue[Message] = asyncio.Queue()
+        self._said: list[str] = []
         self._answered: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
 
     async def begin(self) -> None:
@@ -65,12 +69,16 @@ class Lifespan:
         scope: Scope = {"type": "lifespan", "asgi": dict(_VERSION), "state": self.state}
         try:
             await self._app(scope, self._told.get, self._take)
-        except Exception:  # noqa: BLE001, S110 - it has said so before, or it knows of no lifespan
-            pass
+        except Exception as error:
+            if not self._said:
+                log.debug("the app %r has no lifespan: %r", self._app, error)
+            elif not self._said[-1].endswith(".failed"):  # else who waits for the answer raises what it says
+                log.exception("the lifespan of the app %r has ended by itself", self._app)
         finally:
             self._answer(None)
 
     async def _take(self, message: Message) -> None:
+        self._said.append(message["type"])
         self._answer(message)
 
     def _answer(self, message: Message | None) -> None:

@@ -81,7 +81,11 @@ class _Running:
         self._loop = asyncio.get_running_loop()
         self._detach = events.attach("upgrade.end", self._upgraded)
         with plane:
-            signals.own(process, self)
+            alive = process.exit_reason is None
+            if alive:
+                signals.own(process, self)
+        if not alive:
+            self._detach()
 
     @property
     def address(self) -> Address:
@@ -114,10 +118,10 @@ class _Running:
 
     def _upgraded(self, *, report: Any, **_: object) -> None:
         """Have the app looked for if an upgrade has reached its module. In that thread, before the upgrade returns."""
-        if report.status == "completed" and self._settings.module in {
-            *report.reloaded_modules,
-            *report.dependency_chain,
-        }:
+        from otpy.code.dependents import dependents_of  # noqa: PLC0415 - where there is an upgrade, it is loaded
+
+        changed = report.reloaded_modules
+        if report.status == "completed" and self._settings.module in {*changed, *dependents_of(changed)}:
             self.apps.reloaded()
             deliver(self.process, _Reloaded())
 

@@ -27,6 +27,7 @@ from otpy.kernel.plane import plane
 from otpy.kernel.primitives import Dest, resolve, taken
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import ExitProcess, Normal, Reason, Shutdown, is_abnormal, reason_of
+from otpy.kernel.table import table
 
 if TYPE_CHECKING:
     from otpy.kernel.process import Executor
@@ -100,8 +101,9 @@ class Mailbox:
         # One more than may wait: when it is full, messages may have been lost.
         self._box = process.mailbox = deque(maxlen=None if self._limit is None else self._limit + 1)
         self._wakeups = wakeups(asyncio.get_running_loop())
-        self._process = process
+        table.hide(process)  # pykka would wait for an actor to stop
         process.runtime.launch(process)
+        self._process = process
         with plane:
             if opener.exit_reason is None:
                 signals.own(opener, self)

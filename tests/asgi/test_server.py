@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI, WebSocket
 
 import otpy
 from otpy import asgi
@@ -210,6 +212,55 @@ def test_an_app_without_a_lifespan_is_served_all_the_same() -> None:
     otpy.unlink(asgi.start_link(_plain, port=0, name="web"))
     assert client().get("/").text == "ok"
     otpy.stop("web")
+
+
+async def _dying(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        raise LookupError("in the middle of its life")
+    await _plain(scope, receive, send)
+
+
+@outside
+def test_a_lifespan_that_ends_by_itself_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Requests are answered all the same; uvicorn says nothing of it."""
+    with caplog.at_level(logging.ERROR, "otpy.asgi"):
+        otpy.unlink(asgi.start_link(_dying, port=0, name="web"))
+        assert client().get("/").text == "ok"
+        otpy.stop("web")
+    assert "in the middle of its life" in caplog.text
+
+
+def test_a_websocket_may_stream_from_a_mailbox() -> None:
+    """Its endpoint is a coroutine like others. Sockets need a library that uvicorn finds, so here the app is asked."""
+    app = FastAPI()
+
+    @app.websocket("/news")
+    async def news(socket: WebSocket) -> None:
+        await socket.accept()
+        async with otpy.Mailbox() as box:
+            otpy.send(box.pid, "first")
+            async for message in box:
+                await socket.send_text(message)
+                otpy.exit(box.pid, otpy.Shutdown())
+        await socket.close()
+
+    sent: list[Any] = []
+
+    async def scene() -> None:
+        async def receive() -> dict[str, str]:
+            return {"type": "websocket.connect"}
+
+        async def send(message: Any) -> None:
+            sent.append((message["type"], message.get("text")))
+
+        scope = {"type": "websocket", "path": "/news", "headers": [], "query_string": b"", "subprotocols": []}
+        await app(scope, receive, send)
+
+    with otpy.runtime():
+        asyncio.run(scene())
+    assert sent == [("websocket.accept", None), ("websocket.send", "first"), ("websocket.close", None)]
 
 
 REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {

@@ -236,6 +236,19 @@ def test_what_the_module_of_the_app_imports_reaches_it_too(serve: Callable[..., 
     assert (web.get("/one"), web.get("/two")) == (404, "found")
 
 
+@outside
+def test_an_edit_of_bodies_alone_may_bring_a_route(serve: Callable[..., Web], module: Make) -> None:
+    """Where a function of another module adds the routes, nothing but its body changes."""
+    routes = "def add_to(app):\n    app.get('/one')(lambda: 'found')\n"
+    module("routes", routes)
+    source = FACTORY.replace("import otpy", "import otpy, routes")
+    source = source.replace("return app", "routes.add_to(app)\n        return app")
+    web = serve(source, f"{NAME}:make", factory=True)
+    assert (web.get("/one"), web.get("/two")) == ("found", 404)
+    upgrade.reload_module("routes", routes + "    app.get('/two')(lambda: 'found too')\n")
+    assert (web.get("/one"), web.get("/two")) == ("found", "found too")
+
+
 # -- while an upgrade is under way -----------------------------------------------------------------
 
 SERVER: Final = """
