@@ -164,6 +164,54 @@ def test_a_name_belongs_to_one_until_it_has_ended(kind: Any, way: str) -> None:
         assert otpy.whereis("name") is None
 
 
+class Book:
+    """A registry of the user."""
+
+    def __init__(self) -> None:
+        self.pids: dict[Any, otpy.Pid] = {}
+
+    def whereis_name(self, key: Any) -> otpy.Pid | None:
+        """Return who has the key."""
+        return self.pids.get(key)
+
+    def register_name(self, key: Any, pid: otpy.Pid) -> bool:
+        """Enter it unless the key is taken."""
+        return self.pids.setdefault(key, pid) is pid
+
+    def unregister_name(self, key: Any) -> None:
+        """Take it out."""
+        del self.pids[key]
+
+    def send(self, key: Any, message: Any) -> Any:
+        """Send to who has the key."""
+        if key not in self.pids:
+            raise otpy.NoProcess(key)
+        return otpy.send(self.pids[key], message)
+
+
+# case: gen_server_SUITE: start
+# case: gen_server_SUITE: stop7
+# case: gen_statem_SUITE: start12
+# case: gen_statem_SUITE: stop7
+@both
+@inside
+def test_a_key_in_a_registry_of_the_user_is_a_name_like_any_other(kind: Any) -> None:
+    """A taken one is refused; it is called, and stopped, and then there is nobody."""
+    book = Book()
+    via = otpy.Via(book, ("key", 1))
+    pid = kind.start_link(1, name=via)
+    for start in (kind.start, kind.start_link, kind.start_monitor):
+        with pytest.raises(otpy.AlreadyStarted) as already:
+            start(2, name=via)
+        assert already.value.pid is pid
+    assert otpy.call(via, "hello") == otpy.call(pid, "hello") == "hello"
+    otpy.stop(via)
+    assert not otpy.is_alive(pid)
+    book.pids.clear()  # it is the registry's task to hear of the end
+    with pytest.raises(otpy.NoProcess):
+        otpy.stop(via)
+
+
 # case: gen_server_SUITE: stop1
 # case: gen_server_SUITE: stop2
 # case: gen_server_SUITE: stop4

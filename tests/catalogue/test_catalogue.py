@@ -28,6 +28,11 @@ def test_what_is_named_is_there() -> None:
     assert catalogue.problems(SUITES, NAMINGS) == []
 
 
+def test_every_case_is_accounted_for() -> None:
+    """By a test, a recording of the real thing, or a decision; those about logs and several nodes aside."""
+    assert catalogue.missing(SUITES, NAMINGS) == []
+
+
 def test_a_test_names_its_cases_in_the_comments_directly_above_it(tmp_path: Path) -> None:
     """Above its decorators; other comments may stand among them, and what stands above anything else is found out."""
     (tmp_path / "test_it.py").write_text("""\
