@@ -187,8 +187,8 @@ def problems(all_suites: Sequence[Suite], all_namings: Sequence[Naming]) -> list
     for case in cases:
         found += [f"“{case.name}”: no recording {name}" for name in case.recordings if name not in recordings]
         found += [f"“{case.name}” names {name} twice" for name in repeated(case.recordings)]
-        if case.absence and not record(case.absence.decision):
-            found.append(f"“{case.name}”: no decision {case.absence.decision}")
+        if case.absence and not is_decided(case.title, case.absence.decision):
+            found.append(f"“{case.name}”: decision {case.absence.decision} does not name it")
     return found
 
 
@@ -218,6 +218,12 @@ def names_of_recordings(folder: Path) -> set[str]:
 def record(number: str) -> Path | None:
     """Return the page of a decision."""
     return next(DECISIONS.glob(f"{number}-*.md"), None)
+
+
+def is_decided(title: str, decision: str) -> bool:
+    """Whether there is this decision, and names the case."""
+    page = record(decision)
+    return page is not None and f"`{title}`" in page.read_text(encoding="utf-8")
 
 
 def status(case: Case, *, is_tested: bool) -> str:

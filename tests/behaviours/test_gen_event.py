@@ -736,7 +736,6 @@ class Shapeless(Scripted):
         return [status]
 
 
-# case: gen_event_SUITE: undef_code_change
 @PLACES
 @inside
 def test_change_code_converts_all_handlers_of_the_module_or_none(runs_on: Any) -> None:

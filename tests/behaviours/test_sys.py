@@ -352,6 +352,34 @@ def test_an_installed_function_sees_events_until_it_is_done(kind: type[Scripted]
     assert len(seen) == before
 
 
+# case: sys_SUITE: install
+@kinds
+@inside
+def test_installed_functions_are_told_apart(kind: type[Scripted]) -> None:
+    """Each is there once, however often it is installed, and is taken away alone, or with all."""
+    seen: list[Any] = []
+
+    def first(event: Any, state: Any) -> Any:
+        seen.append((1, type(event), state))
+
+    def second(event: Any, state: Any) -> Any:
+        seen.append((2, type(event), state))
+
+    pid = kind.start("state")
+    for function in (first, second, first):
+        otpy.sys.install(pid, function)
+    state_of(pid)
+    assert seen == [(number, event, "state") for event in (In, Out) for number in (1, 2)]
+    seen.clear()
+    otpy.sys.remove(pid, first)
+    state_of(pid)
+    assert {number for number, _, _ in seen} == {2}
+    seen.clear()
+    otpy.sys.no_debug(pid)
+    state_of(pid)
+    assert seen == []
+
+
 # case: sys_SUITE: trace
 @inside
 def test_trace_prints(capsys: pytest.CaptureFixture[str]) -> None:

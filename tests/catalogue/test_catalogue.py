@@ -70,11 +70,12 @@ def helper(): ...
         (Case("x_SUITE", "a", ""), Naming("x_SUITE: b", "f", "t"), "tests/f: there is no case “x_SUITE: b”"),
         (Case("x_SUITE", "a", ""), Naming("x_SUITE: a", "f", None), "tests/f: no test stands below “x_SUITE: a”"),
         (
-            Case("x_SUITE", "a", "", absence=Absence("never", "0005")),
-            Naming("x_SUITE: a", "f", "t"),
-            "“x_SUITE: a” is not here, and is shown",
+            Case("x_SUITE", "stop5", "", absence=Absence("never", "0016")),
+            Naming("x_SUITE: stop5", "f", "t"),
+            "“x_SUITE: stop5” is not here, and is shown",
         ),
-        (Case("x_SUITE", "a", "", absence=Absence("never", "9999")), None, "“x_SUITE: a”: no decision 9999"),
+        (Case("x_SUITE", "a", "", absence=Absence("?", "9999")), None, "“x_SUITE: a”: decision 9999 does not name it"),
+        (Case("x_SUITE", "a", "", absence=Absence("?", "0001")), None, "“x_SUITE: a”: decision 0001 does not name it"),
         (Case("x_SUITE", "a", "", recordings=("links/no",)), None, "“x_SUITE: a”: no recording links/no"),
     ],
 )
