@@ -144,7 +144,6 @@ def _find(module: str | ModuleType, vsn: Vsn | None) -> list[_Found]:
                 found.append(_Found(_told(ages, frame, number, kind=kind, who=who, pid=pid), frame, end))
                 break
         seen.update((id(frame), frame) for frame in frames)
-    seen.clear()  # a frame of this very search is among them, and holds what they are in
     return found
 
 
@@ -178,7 +177,7 @@ _Somebody: TypeAlias = "tuple[Kind, str, Any, Sequence[FrameType], Callable[[], 
 
 def _everybody() -> Iterator[_Somebody]:
     """Yield all that has frames, those first whose frames may be seen again in others."""
-    threads = sys._current_frames()  # noqa: SLF001 - the documented way to see the stacks of other threads
+    threads = _threads()
     views: list[Processes] = [view() for view in wires.processes]
     for view in views:
         for stack in view.stacks(threads):
@@ -187,6 +186,19 @@ def _everybody() -> Iterator[_Somebody]:
     for ident, frame in threads.items():
         yield "thread", names.get(ident, str(ident)), None, list(chain(frame)), _cannot
     yield from _suspended()
+
+
+def _threads() -> dict[int, FrameType]:
+    """Return the innermost frame of each thread by its ident; of this one, the innermost outside of this search.
+
+    A search that found its own frames would hold what holds them: all of it, until the next full collection.
+    """
+    threads = sys._current_frames()  # noqa: SLF001 - the documented way to see the stacks of other threads
+    for frame in chain(threads.pop(threading.get_ident())):
+        if frame.f_globals is not globals():
+            threads[threading.get_ident()] = frame
+            break
+    return threads
 
 
 def _suspended() -> Iterator[_Somebody]:
@@ -222,7 +234,7 @@ def _standing() -> tuple[list[Any], dict[int, Any]]:
 
 
 def _one(kind: Kind, thing: Any, frame: FrameType | None, tasks: Mapping[int, Any]) -> Iterator[_Somebody]:
-    if frame is not None:
+    if frame is not None and frame.f_globals is not globals():  # see _threads
         task = tasks.get(id(thing))
         yield kind, thing.__qualname__, None, (frame,), lambda: _close(thing, task)
 
