@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def typed(here: Here, text: str) -> Finished:
 
 
 @contextlib.contextmanager
-def shell(here: Here) -> Iterator[tuple[Remote, Conversation]]:
+def shell(here: Here) -> Generator[tuple[Remote, Conversation]]:
     """Open a shell as a program does."""
     with conversation(here.socket, "attach", {"client": 7}) as talk:
         yield Remote(talk), talk

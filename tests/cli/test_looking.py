@@ -184,7 +184,7 @@ def test_what_crosses_the_socket_is_what_was_told(here: Here) -> None:
 
 def test_details_name_links_callers_and_ancestors(here: Here) -> None:
     """All that process_info has, and whom it waits for."""
-    slow = otp.spawn(otp.receive, lambda _message: False)
+    slow = otp.spawn(otp.receive, callable)  # which no message is
     pid = otp.spawn(lambda: otp.call(slow, "never", timeout=None))
     eventually_outside(lambda: details_of(here.socket, pid.id).waits_for is not None)
     found = details_of(here.socket, pid.id)
@@ -232,7 +232,11 @@ def test_the_upgrade_under_way_and_those_that_ended_are_told(runtime: Any) -> No
     """So that who watches sees when there is something to ask the history for."""
     changes = Changes(runtime)
     seen: list[Any] = []
-    detach = otp.events.attach("upgrade.step", lambda **_facts: seen.append(changes.batch().upgrade))
+
+    def stepped(**_facts: Any) -> None:
+        seen.append(changes.batch().upgrade)
+
+    detach = otp.events.attach("upgrade.step", stepped)
     try:
         otp.upgrade.reload_module("tests.cli.looked_at", "VALUE = 2\n")
     finally:
