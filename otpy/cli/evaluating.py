@@ -182,7 +182,7 @@ def literal(text: str) -> Any:
         return text
 
 
-def shown(value: object) -> str:
+def value_text(value: object) -> str:
     """Return *value* for people: its repr; what otpy made to be read, such as a tree or a report, as its text."""
     kind = type(value)
     readable = kind.__module__.partition(".")[0] == "otpy" and kind.__str__ is not object.__str__

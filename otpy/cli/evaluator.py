@@ -17,8 +17,8 @@ from otpy.cli.evaluating import (
     Scope,
     as_json,
     literal,
-    shown,
     traceback_of,
+    value_text,
 )
 from otpy.cli.screens import Screen, Tell, shown_on
 from otpy.kernel.here import current
@@ -52,7 +52,7 @@ class Typed(Job):
         value = evaluation.value(self._source)
         if value is not None:
             evaluation.scope.names["_"] = value
-            screen.write("out", f"{shown(value)}\n")
+            screen.write("out", f"{value_text(value)}\n")
 
 
 @final
@@ -71,7 +71,7 @@ class Asked(Job):
         if self._json:
             screen.write("value", f"{as_json(value)}\n")
         elif value is not None:
-            screen.write("value", f"{shown(value)}\n")
+            screen.write("value", f"{value_text(value)}\n")
 
     def _value(self, evaluation: Evaluation) -> object:
         if self._args is None:

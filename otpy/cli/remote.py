@@ -48,8 +48,9 @@ class Remote:
     def _done(self, what: str, **facts: str) -> Event:
         """Have the shell do something, and wait for its end."""
         ident = next(self._ids)
-        self._talk.say(what, id=ident, **facts)
-        with _interrupt(lambda: self._talk.say("interrupt")):
+        with _interrupt(lambda: self._talk.say("interrupt")) as may_ask:
+            self._talk.say(what, id=ident, **facts)
+            may_ask()
             return self._until(lambda event: event.name in _ENDS and event.facts["id"] == ident)
 
     def _until(self, wanted: Callable[[Event], bool]) -> Event:
@@ -80,22 +81,30 @@ def _note(text: str) -> None:
 
 
 @contextmanager
-def _interrupt(ask: Callable[[], object]) -> Generator[None]:
+def _interrupt(ask: Callable[[], object]) -> Generator[Callable[[], None]]:
     """Have the first Ctrl-C in the block *ask* the node to stop; with a second one, nobody waits for its answer.
 
-    A handler, since it must not come between two bytes of an answer.
+    A handler, since it must not come between two bytes of an answer; nor between two of what is said itself, so it asks
+    only from when the block calls what it is given.
     """
-    asked = False
+    wanted = allowed = False
 
     def on_signal(_number: int, _frame: object) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal wanted
+        if wanted:
             raise KeyboardInterrupt("the node did not answer; what runs is ended when it sees that the shell is gone")
-        asked = True
-        ask()
+        wanted = True
+        if allowed:
+            ask()
+
+    def may_ask() -> None:
+        nonlocal allowed
+        allowed = True
+        if wanted:  # asking twice does no harm
+            ask()
 
     before = signal.signal(signal.SIGINT, on_signal)
     try:
-        yield
+        yield may_ask
     finally:
         signal.signal(signal.SIGINT, before)

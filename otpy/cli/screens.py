@@ -1,7 +1,8 @@
 """Whose output goes where: what code prints that somebody runs in the node from outside goes to that somebody.
 
 While there is such code, `sys.stdout` and `sys.stderr` are stand-ins, which look at a context variable: it is inherited
-by tasks, by `otpy.blocking` and by `asyncio.to_thread`, but not by processes. All others print as ever.
+by tasks, by `otpy.blocking` and by `asyncio.to_thread`, but not by processes. All others print as ever. `sys.stdin` is
+one too: such code must not read what is typed at the terminal of the node.
 """
 
 from __future__ import annotations
@@ -93,6 +94,8 @@ def _install() -> None:
             sys.stdout = Divided("out", sys.stdout)
         if not isinstance(sys.stderr, Divided):
             sys.stderr = Divided("err", sys.stderr)
+        if not isinstance(sys.stdin, Kept):
+            sys.stdin = Kept(sys.stdin)
 
 
 def _remove() -> None:
@@ -105,6 +108,8 @@ def _remove() -> None:
             sys.stdout = sys.stdout.original
         if isinstance(sys.stderr, Divided):
             sys.stderr = sys.stderr.original
+        if isinstance(sys.stdin, Kept):
+            sys.stdin = sys.stdin.original
 
 
 @final
@@ -150,3 +155,47 @@ class Divided(io.TextIOBase):
     def __getattr__(self, name: str) -> Any:
         """Whatever else the stream has, such as `buffer`."""
         return getattr(self.original, name)
+
+
+@final
+class Kept(io.TextIOBase):
+    """The standard input of the node, which code that has a screen cannot read and does not close."""
+
+    def __init__(self, original: TextIO) -> None:
+        self.original = original
+
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+        """Read a line."""
+        return self._readable().readline(-1 if size is None else size)
+
+    def read(self, size: int | None = -1, /) -> str:
+        """Read all."""
+        return self._readable().read(-1 if size is None else size)
+
+    def fileno(self) -> int:
+        """See TextIO.fileno."""
+        if _mine.get() is None:
+            return self.original.fileno()
+        raise io.UnsupportedOperation("fileno")
+
+    def isatty(self) -> bool:
+        """See TextIO.isatty."""
+        return _mine.get() is None and self.original.isatty()
+
+    def readable(self) -> bool:
+        """See TextIO.readable."""
+        return True
+
+    def close(self) -> None:
+        """Close it; `quit()` does that."""
+        if _mine.get() is None:
+            self.original.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else the stream has, such as `buffer`."""
+        return getattr(self.original, name)
+
+    def _readable(self) -> TextIO:
+        if _mine.get() is not None:
+            raise EOFError("what runs in a node from outside has no standard input: the terminal is the node's")
+        return self.original

@@ -7,12 +7,12 @@ left. In the last case the evaluator is ended, whatever it does, so a lost termi
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
 import platform
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final, final
 
 import msgspec
@@ -65,11 +65,11 @@ class Left:
 def rpc(_node: str, args: RpcArgs, emit: Emit) -> dict[str, Any]:
     """Evaluate once. What is printed, the value and the traceback are events; return whether it failed."""
     _log.info("rpc of process %d", args.client)
-    with listening(emit):
-        evaluator = Evaluator(Scope("rpc"), f"rpc of process {args.client}", telling(emit), once=True)
+    with listening(emit), contextlib.closing(Scope(f"rpc {next(_numbers)}")) as scope:
+        evaluator = Evaluator(scope, f"rpc of process {args.client}", telling(emit), once=True)
         evaluator.give(Asked(args.source, args.args, json=args.json))
         try:
-            outcome = receive(lambda message: concerns(message, evaluator), timeout=args.timeout)
+            outcome = receive(lambda message: isinstance(message, Done | Down | Left), timeout=args.timeout)
         except ReceiveTimeout:
             evaluator.end()
             raise Failed(f"it took longer than {args.timeout:g} s, and was ended; the node goes on") from None
@@ -125,7 +125,7 @@ class Shell:
             pid=repr(self._evaluator.pid),
         )
         while True:
-            match receive(lambda message: concerns(message, self._evaluator)):
+            match receive():
                 case Said("run", {"id": int(ident), "source": str(source)}):
                     self._begin(ident, Typed(source))
                 case Said("complete", {"id": int(ident), "text": str(text)}):
@@ -135,12 +135,14 @@ class Shell:
                         self._replace("interrupted")
                 case Said(name):
                     raise BadInput(f"a shell does not understand {name!r}; it takes run, complete and interrupt")
-                case Done() as done:
+                case Done(by=by) as done if by is self._evaluator:
                     self._tell("done", failed=done.failed, value=done.value)
-                case Down(reason=reason):
+                case Down(ref=ref, reason=reason) if ref is self._evaluator.ref:
                     self._replace("ended", reason=repr(reason))
-                case _:
+                case Left():
                     return
+                case _:  # of an evaluator that was given up
+                    continue
 
     def end(self) -> None:
         """End what runs."""
@@ -168,19 +170,6 @@ class Shell:
         return Evaluator(self._scope, label, telling(self._emit))
 
 
-def concerns(message: object, evaluator: Evaluator) -> bool:
-    """Whether *message* is for who serves the client: an evaluator that was given up is not heard any more."""
-    match message:
-        case Said() | Left():
-            return True
-        case Done(by=by):
-            return by is evaluator
-        case Down(ref=ref):
-            return ref is evaluator.ref
-        case _:
-            return False
-
-
 def telling(emit: Emit) -> Tell:
     """Return what sends output to the client. What is no Unicode is written as an escape."""
 
@@ -190,7 +179,7 @@ def telling(emit: Emit) -> Tell:
     return tell
 
 
-@contextmanager
+@contextlib.contextmanager
 def listening(emit: Emit) -> Generator[None]:
     """Have what the client says arrive as messages of the running process; `Left` when it has left."""
     me = current()

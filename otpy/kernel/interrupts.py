@@ -66,7 +66,7 @@ _LOOPS: Final = frozenset(
         "Actor._process_message", "Actor._answer", "Actor._handle_receive", "Actor._process_boot",
         "Evaluator._serve", "Evaluator._carry_out", "Typed.do", "Asked.do", "Asked._value", "Completed.do",
         "Evaluation.value", "Evaluation.called", "Evaluation._awaited",
-        "shown", "Scope.completions", *_TRIALS,
+        "value_text", "Scope.completions", *_TRIALS,
     }
 )  # fmt: skip
 """The functions that run the callbacks of a process, and take whatever these raise as its end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import sys
 import threading
@@ -105,7 +106,10 @@ def test_an_exception_shows_the_frames_of_the_user_only(here: Here) -> None:
     assert finished.code == 1
     assert finished.out == ""
     frames = [line.strip() for line in finished.err.splitlines() if line.lstrip().startswith("File ")]
-    assert frames == ['File "<otpy rpc:1>", line 3, in <module>', 'File "<otpy rpc:1>", line 2, in f']
+    assert [re.sub(r"rpc \d+", "rpc N", frame) for frame in frames] == [
+        'File "<otpy rpc N:1>", line 3, in <module>',
+        'File "<otpy rpc N:1>", line 2, in f',
+    ]
     assert "    call('nobody', 1)" in finished.err
     assert "NoProcess" in finished.err
 
@@ -179,6 +183,7 @@ def test_a_function_that_is_not_there_is_bad_input(here: Here, module: str, what
         (["1", "--timeout", "-1"], "more than 0"),
         (["1", "--timeout", "nan"], "more than 0"),
         (["1", "--timeout", "soon"], "--timeout"),
+        (["--tiemout", "1", "2"], "no option --tiemout"),
         ([], "requires an argument"),
     ],
 )
@@ -289,6 +294,20 @@ def test_tasks_and_helper_threads_print_for_who_asked(here: Here) -> None:
         "await asyncio.create_task(f())"
     )
     assert here.otpy("rpc", source) == (0, "helper\nthread\ntask\n", "")
+
+
+@pytest.mark.parametrize("source", ["input()", "import sys as s; s.stdin.read()"])
+def test_the_standard_input_of_the_node_is_not_read(here: Here, source: str) -> None:
+    """Its terminal is the node's: whoever reads there from outside would wait for ever, and take what is typed."""
+    finished = here.otpy("rpc", source, "--timeout", "10")
+    assert finished.code == 1
+    assert "no standard input" in finished.err
+
+
+def test_quit_does_not_close_the_input_of_the_node(here: Here) -> None:
+    """Python's own does."""
+    assert here.otpy("rpc", "quit()").code == 1
+    assert not sys.stdin.closed
 
 
 def test_many_at_once_each_get_their_own(here: Here) -> None:

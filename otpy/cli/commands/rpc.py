@@ -52,6 +52,8 @@ def rpc(what: What, /, *args: Args, timeout: Timeout = None, where: Where = ANY_
 def _source(what: str, args: tuple[str, ...]) -> dict[str, object]:
     if _FUNCTION.fullmatch(what):
         return {"source": what, "args": list(args)}
+    if what.startswith("--"):
+        raise BadInput(f"there is no option {what}; see `otpy rpc --help`")
     if args:
         raise BadInput(f"arguments are for a function, and {what!r} is none: give module:function, or all as one text")
     return {"source": sys.stdin.read() if what == "-" else what}
