@@ -205,9 +205,8 @@ def test_it_is_a_process_like_others() -> None:
         before = set(otpy.processes())
         async with otpy.Mailbox(label="stream 7") as box:
             assert set(otpy.processes()) - before == {box.pid}
-            assert box.pid not in {
-                ref.actor_inbox for ref in pykka.ActorRegistry.get_all()
-            }  # it cannot be asked to stop
+            actors: set[Any] = {ref.actor_inbox for ref in pykka.ActorRegistry.get_all()}
+            assert box.pid not in actors, "it cannot be asked to stop"
             otpy.register("stream", box.pid)
             otpy.send("stream", "by name")
             info = otpy.process_info(box.pid)
