@@ -16,6 +16,8 @@ import inspect
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeAlias, final
 
+import msgspec
+
 from otpy.behaviours.events.handler import GenEvent
 from otpy.behaviours.events.installed import Handlers, Installed
 from otpy.behaviours.events.manager import EventManager
@@ -65,8 +67,7 @@ async def _awaited(installed: Installed, kind: type, done: Coroutine[Any, Any, C
 def _exchanged(installed: Installed, kind: type, done: Changed) -> Changed:
     if kind is installed.kind and done.state is installed.state:
         return Changed(installed, installed)
-    made = Installed(kind, installed.id, done.state, installed.owner, installed.arg, installed.vsn)
-    return Changed(installed, made, lost=done.lost)
+    return Changed(installed, msgspec.structs.replace(installed, kind=kind, state=done.state), lost=done.lost)
 
 
 @final
@@ -122,7 +123,7 @@ class HandlersCourse(Course):
     def migrate(self, migration: Migration, state: Handlers) -> Migrated[Handlers]:
         """See Course."""
         kept = {index for index, each in enumerate(state) if self._keeps(each.kind)}
-        done = migration.migrate(tuple(_without_state(each) if i in kept else each for i, each in enumerate(state)))
+        done = migration.migrate(tuple(each.with_state(None) if i in kept else each for i, each in enumerate(state)))
         back = (each.with_state(state[i].state) if i in kept else each for i, each in enumerate(done.value))
         return Migrated(tuple(back), done.report) if kept else done
 
@@ -133,9 +134,7 @@ class HandlersCourse(Course):
 
     def _labelled(self, installed: Installed) -> Installed:
         vsn = self._after(installed.kind, installed.vsn)
-        if vsn is installed.vsn:
-            return installed
-        return Installed(installed.kind, installed.id, installed.state, installed.owner, installed.arg, vsn)
+        return installed if vsn is installed.vsn else msgspec.structs.replace(installed, vsn=vsn)
 
     def is_other(self, before: Handlers, after: Handlers) -> bool:
         """See Course."""
@@ -158,10 +157,6 @@ class HandlersCourse(Course):
         left = list(kept)
         made = [_restored(each, left) for each in reversed(now)]
         return tuple(reversed(made))
-
-
-def _without_state(installed: Installed) -> Installed:
-    return Installed(installed.kind, installed.id, None, installed.owner, installed.arg, installed.vsn)
 
 
 def _restored(installed: Installed, left: list[Installed]) -> Installed:
