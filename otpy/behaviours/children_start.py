@@ -141,8 +141,26 @@ def same_start(was: MFA | Fun, now: MFA | Fun) -> bool:
     line runs: it is the same if its code is, wherever that stands in the file, and what it has closed over.
     """
     if isinstance(was, MFA) or isinstance(now, MFA):
-        return _equal(was, now)
-    return _same_function(was.function, now.function) and _equal((was.args, was.kwargs), (now.args, now.kwargs))
+        return _same_name(was, now) and _same_arguments(was, now)
+    return _same_function(was.function, now.function) and _same_arguments(was, now)
+
+
+def _same_name(was: MFA | Fun, now: MFA | Fun) -> bool:
+    if isinstance(was, MFA) and isinstance(now, MFA):
+        return (was.module, was.function) == (now.module, now.function)
+    return False
+
+
+def _same_arguments(was: MFA | Fun, now: MFA | Fun) -> bool:
+    """Whether two starts give the same arguments: an agent, say, is given a function, which may be a lambda."""
+    if len(was.args) != len(now.args) or was.kwargs.keys() != now.kwargs.keys():
+        return False
+    pairs = (*zip(was.args, now.args, strict=True), *((value, now.kwargs[name]) for name, value in was.kwargs.items()))
+    return all(_same_function(*pair) if _are_functions(*pair) else _equal(*pair) for pair in pairs)
+
+
+def _are_functions(was: object, now: object) -> bool:
+    return isinstance(was, FunctionType | functools.partial) and isinstance(now, FunctionType | functools.partial)
 
 
 def _same_function(was: Any, now: Any) -> bool:
