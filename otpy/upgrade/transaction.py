@@ -20,7 +20,7 @@ from otpy.behaviours.gen_server import Behaviour, seen
 from otpy.behaviours.migrations import Copies
 from otpy.code.journal import Journal
 from otpy.errors import IncompatibleUpgrade, PlanRefused, ServerExited, UpgradeFromWithin
-from otpy.kernel.actors import Actor
+from otpy.kernel.actors import Actor, FunctionProcess
 from otpy.kernel.calls import PENDING, Failed
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime
@@ -172,7 +172,9 @@ class Transaction:
         self._check_classes(members)
         if members and self.options.rehearse:
             self.rehearsal, proposals = rehearse(self, members)
-            self._leaving = [p for supervisor, plan in proposals.items() for p in children.leaving(supervisor, plan)]
+            leaving = [p for supervisor, plan in proposals.items() for p in children.leaving(supervisor, plan)]
+            # A plain process, such as a task, rests nowhere between messages: it runs on until it is ended.
+            self._leaving = [process for process in leaving if not isinstance(process.actor, FunctionProcess)]
 
     def _refuse_other_runtimes(self) -> None:
         """Code belongs to the interpreter, and states to a runtime: those of another one would not be converted."""
