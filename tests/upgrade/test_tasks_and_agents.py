@@ -318,6 +318,79 @@ def upgrading(deed: Callable[[], object]) -> Generator[None]:
     watching.await_(None)
 
 
+CHILDREN = """
+import otpy
+from otpy import Agent, PartitionSupervisor, Task
+
+__vsn__ = "1"
+
+def hold(value):
+    otpy.send("test", (value, otpy.self_pid()))
+    otpy.receive(lambda _: False)
+
+class Top(otpy.Supervisor):
+    def init(self, arg):
+        return otpy.SupFlags(), [
+            Agent.child_spec(lambda: {}, name="kept"),
+            Task.child_spec(lambda: hold("lambda"), id="lambda", restart="permanent"),
+            Task.child_spec(hold, "named", id="named", restart="permanent"),
+            PartitionSupervisor.child_spec(
+                Agent.child_spec(dict), name="parts", partitions=2, with_arguments=lambda args, _: args
+            ),
+        ]
+"""
+
+
+def children(top: otpy.Pid) -> dict[Any, Any]:
+    """Return the children of a supervisor by their ids."""
+    return {info.id: info.child for info in otpy.supervisor.which_children(top)}
+
+
+@inside
+def test_a_function_in_a_child_spec_is_the_same_if_it_does_the_same(module: Make) -> None:
+    """Each time that `init` runs, its lambdas are made anew: no agent loses its state for that."""
+    otpy.register("test", otpy.self_pid())
+    top = module(NAME, CHILDREN).Top.start_link()
+    assert {get()[0], get()[0]} == {"lambda", "named"}
+    before = children(top)
+    Agent.update("kept", lambda state: {**state, "n": 1})
+    other = CHILDREN.replace('"1"', '"2"').replace("otpy.SupFlags()", "otpy.SupFlags(intensity=5)")
+    assert upgrade.reload_module(NAME, other).status == "completed"
+    assert children(top) == before
+    assert Agent.get("kept", only) == {"n": 1}
+    assert otpy.sys.get_state(top).flags.intensity == 5
+
+
+@inside
+def test_a_task_that_is_a_child_is_ended_and_exchanged_by_an_upgrade(module: Make) -> None:
+    """It runs for as long as it likes, and rests for nobody: nobody waits for that."""
+    otpy.register("test", otpy.self_pid())
+    top = module(NAME, CHILDREN).Top.start_link()
+    first = dict([get(), get()])
+    removed = '            Task.child_spec(lambda: hold("lambda"), id="lambda", restart="permanent"),\n'
+    other = CHILDREN.replace('"1"', '"2"').replace('hold, "named"', 'hold, "other"').replace(removed, "")
+    with pytest.raises(otpy.UpgradeError):
+        upgrade.reload_module(NAME, other, force_rollback_at="commit")
+    otpy.flush()
+    assert {key: children(top)[key] for key in first} == first
+    assert upgrade.reload_module(NAME, other).status == "completed"
+    assert not any(map(otpy.is_alive, first.values()))
+    assert get() == ("other", children(top)["named"])
+    assert "lambda" not in children(top)
+
+
+@inside
+def test_an_edited_lambda_is_what_a_restart_runs(module: Make) -> None:
+    """The one that a spec holds is edited in place, like every function; who runs goes on."""
+    otpy.register("test", otpy.self_pid())
+    top = module(NAME, CHILDREN).Top.start_link()
+    first = dict([get(), get()])
+    upgrade.reload_module(NAME, CHILDREN.replace('"1"', '"2"').replace('hold("lambda")', 'hold("other")'))
+    assert children(top)["lambda"] == first["lambda"]
+    otpy.exit(first["lambda"], otpy.Kill())
+    assert get() == ("other", children(top)["lambda"])
+
+
 # -- partitions ------------------------------------------------------------------------------------
 
 PARTS = """
