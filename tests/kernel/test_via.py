@@ -119,6 +119,7 @@ STARTS: dict[str, Callable[[Any], otpy.Pid]] = {
 }
 
 
+# case: gen_statem_SUITE: start12
 @pytest.mark.parametrize("start", STARTS)
 @inside
 def test_a_start_takes_a_via_as_name(start: str) -> None:
@@ -144,7 +145,6 @@ def test_a_taken_key_is_refused_with_its_owner(start: str) -> None:
 
 
 # case: gen_server_SUITE: start
-# case: gen_server_SUITE: stop7
 # case: gen_server_test.exs: start_link/3
 # case: gen_server_test.exs: whereis/1
 @inside
@@ -169,6 +169,22 @@ def test_a_via_stands_where_a_name_stands() -> None:
     dynamic = Via(Book(), "dynamic")
     otpy.DynamicSupervisor.start_link(name=dynamic)
     assert otpy.dynamic_supervisor.start_child(dynamic, Echo.child_spec()) in otpy.processes()
+
+
+# case: gen_server_SUITE: stop7
+# case: gen_statem_SUITE: stop7
+@pytest.mark.parametrize("start", set(STARTS) - {"start_child"})
+@inside
+def test_every_kind_is_stopped_by_its_via(start: str) -> None:
+    """With the reason that is given."""
+    via = Via(Book(), "k")
+    pid = STARTS[start](via)
+    otpy.unlink(pid)
+    ref = otpy.monitor(via)
+    otpy.stop(via, otpy.Shutdown("told"))
+    assert down(ref) == otpy.Shutdown("told")
+    with pytest.raises(otpy.NoProcess):
+        otpy.stop(via)
 
 
 @inside
