@@ -19,10 +19,10 @@ import msgspec
 from otpy.behaviours.applications.callbacks import Application, is_application, name_of_class
 from otpy.behaviours.applications.controller import ApplicationController
 from otpy.behaviours.applications.environment import Changes
-from otpy.behaviours.applications.finding import Found, again, find, read_again, read_toml
+from otpy.behaviours.applications.finding import again, find, read_again, read_toml
 from otpy.behaviours.applications.master import ApplicationMaster
 from otpy.behaviours.applications.record import Applications
-from otpy.behaviours.applications.requests import Load, Renew, SetEnv, Start, StopApplication, Unload, UnsetEnv
+from otpy.behaviours.applications.requests import Configure, Load, SetEnv, Start, StopApplication, Unload, UnsetEnv
 from otpy.behaviours.applications.spec import (
     KEYS,
     ApplicationSpec,
@@ -31,6 +31,7 @@ from otpy.behaviours.applications.spec import (
     checked_name,
     checked_type,
 )
+from otpy.behaviours.children_start import current_version
 from otpy.behaviours.gen import call
 from otpy.errors import (
     AlreadyStarted,
@@ -101,13 +102,15 @@ def load(app: App) -> str:
 
 
 def ensure_loaded(app: App) -> str:
-    """As `load`, of what may be loaded already."""
+    """As `load`, of what may be loaded already. Raises ApplicationAlreadyLoaded if another class is called so."""
     name = _name_of(app)
     if name not in known().loaded:
         try:
             load(app)
         except ApplicationAlreadyLoaded:  # somebody else did, meanwhile
-            return name
+            return ensure_loaded(app)
+    elif isinstance(app, type) and current_version(known().loaded[name].cls or app) is not current_version(app):
+        raise ApplicationAlreadyLoaded(name)  # another one is called so
     return name
 
 
@@ -137,8 +140,8 @@ def ensure_all_started(app: App | Iterable[App], type: StartType = "temporary") 
     checked_type(type)
     started: list[str] = []
     try:
-        for each in [app] if isinstance(app, str | ApplicationSpec) or is_application(app) else app:  # type: ignore[union-attr]
-            _ensure_started(each, type, started, ())  # type: ignore[arg-type]
+        for each in app if isinstance(app, Iterable) and not isinstance(app, str) else [app]:
+            _ensure_started(each, type, started, ())
     except Exception:
         for name in reversed(started):
             _stop_again(name)
@@ -229,12 +232,12 @@ def get_all_key(app: App) -> ApplicationSpec:
 
 def get_env(app: App, key: str, default: Any = None) -> Any:
     """Return *key* of the environment of *app*; *default* if it is not there, or *app* is not loaded."""
-    return known().env.of(_name_of(app)).get(key, default)
+    return known().environment(_name_of(app)).get(key, default)
 
 
 def get_all_env(app: App) -> dict[str, Any]:
     """Return the environment of *app*."""
-    return dict(known().env.of(_name_of(app)))
+    return dict(known().environment(_name_of(app)))
 
 
 def set_env(app: App, key: str, value: Any, *, persistent: bool = False) -> None:
@@ -273,7 +276,7 @@ def configure(config: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str
     """
     checked = known().env.config if config is None else checked_config(config, "config")
     found = {name: again(found, read_again(found)) for name, found in list(known().loaded.items())}
-    whom = _ask(Renew(found, checked))
+    whom = _ask(Configure(found, checked))
     tell(whom)
     return {name: changes for _, name, changes in whom}
 
@@ -327,11 +330,6 @@ def known() -> Applications:
     controller = current_runtime().names.get(_NAME)
     state = None if controller is None else controller.state
     return state if isinstance(state, Applications) else _NOTHING
-
-
-def renew(found: Mapping[str, Found]) -> list[tuple[Process, str, Changes]]:
-    """Have the loaded applications of these names be what *found* says; return whom to `tell`."""
-    return _ask(Renew(found))  # type: ignore[no-any-return]
 
 
 def _name_of(app: App) -> str:

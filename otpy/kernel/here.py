@@ -51,6 +51,14 @@ def current() -> Process:
     return process
 
 
+def is_rehearsed() -> bool:
+    """Whether the running code is only rehearsed: see rehearsal.py."""
+    process = here.process
+    if process is None and here.on_loop:
+        process = on_loop.get()
+    return getattr(process, "guard", None) is not None
+
+
 def leave(process: Process) -> NoReturn:
     """Raise what ends the code of the fenced *process*, which runs here.
 

@@ -1,63 +1,126 @@
 """What an upgrade brings to applications: their specs are what the new classes and tables say.
 
-It is looked at when the upgrade stands, and all go on. Environments are made anew where the defaults have changed, and
-the applications that run are told, as release_handler has it: `config_change`. Start phases and dependencies are for
-the next start. Going back brings the specs of before.
+Specs and environments change with the definitions, so that conversions and added children see the new ones, and are
+taken back with them. When the upgrade stands and all go on, applications that run are told by `config_change`. Start
+phases and dependencies are for the next start. Going back brings the specs of before.
 
-Source: OTP release_handler.erl, eval_appup_script/4; application_controller.erl, do_change_apps/3.
+Source: OTP release_handler.erl, do_install_release/3; application_controller.erl, do_change_apps/3.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeAlias, final
 from weakref import WeakKeyDictionary
 
 from otpy.behaviours import application
+from otpy.behaviours.applications.environment import Changes, changes
 from otpy.behaviours.applications.finding import Found, Table, again, nearest_file, read_again, read_table
-from otpy.behaviours.applications.spec import ApplicationSpec
-from otpy.kernel.here import current
+from otpy.behaviours.applications.record import Applications
+from otpy.behaviours.children_start import current_version
+from otpy.code.journal import Journal
+from otpy.errors import IncompatibleUpgrade
 from otpy.kernel.runtime import Runtime
+from otpy.upgrade.between import between_slices
 from otpy.upgrade.options import Options
 
 _AT_MOST: Final = 100
 """Upgrades whose tables of before are kept."""
 
-_before: Final[WeakKeyDictionary[Runtime, deque[tuple[frozenset[str], dict[str, Table]]]]] = WeakKeyDictionary()
+_Tables: TypeAlias = dict[str, Table]
+
+_before: Final[WeakKeyDictionary[Runtime, deque[tuple[frozenset[str], _Tables]]]] = WeakKeyDictionary()
 """What pyproject.toml said before each upgrade, by the modules that it brought: the file may be a newer one by now."""
 
 
-def brought(modules: frozenset[str], options: Options) -> list[str]:
-    """Bring the loaded applications to what they are now that *modules* have changed; return warnings."""
-    loaded = dict(application.known().loaded)
-    if not loaded or options.identity:
-        return []
-    tables = _taken_back(modules) if options.back_to else {}
-    found: dict[str, Found] = {}
-    warnings: list[str] = []
-    for name, old in loaded.items():
+@final
+class Renewal:
+    """What one upgrade brings to the applications that are loaded. Use it once: `install`, then `stand`."""
+
+    def __init__(self, runtime: Runtime, modules: frozenset[str], options: Options) -> None:
+        self._runtime = runtime
+        self._modules = modules
+        self._options = options
+        self._differs: dict[str, Changes] = {}
+        self._tables: _Tables = {}
+
+    @contextlib.contextmanager
+    def rehearsed(self, new: Callable[[type], type]) -> Generator[None]:
+        """Have code that is rehearsed in the block see the environments to come; *new* tells what classes will be.
+
+        Raises IncompatibleUpgrade for a spec that makes no sense.
+        """
+        known = application.known()
+        loaded = {} if self._options.identity else dict(known.loaded)
+        if not loaded:
+            yield
+            return
+        found = self._renewed_all(loaded, new)
+        differ = {name: each for name, each in found.items() if changes(loaded[name].spec.env, each.spec.env)}
+        known.rehearsed = {name: known.env.made(name, each.spec.env) for name, each in differ.items()}
         try:
-            new = found[name] = again(old, tables.get(name) or _read(old, options.paths))
-            warnings += _warnings(old.spec, new)
-        except Exception as error:  # noqa: BLE001 - whatever an import raises: the upgrade stands
-            warnings.append(f"application {name}: its spec stays as it was: {error}")
-    if not options.back_to:
-        here = _before.setdefault(current().runtime, deque(maxlen=_AT_MOST))
-        here.append((modules, {name: old.table for name, old in loaded.items() if old.table is not None}))
-    failed = application.tell(application.renew(found), timeout=options.timeout)
-    return warnings + [f"config_change of application {name} failed: {error!r}" for name, error in failed.items()]
+            yield
+        finally:
+            known.rehearsed = {}
 
+    def install(self, journal: Journal) -> None:
+        """Give loaded applications their new specs, and new environments where the defaults have changed.
 
-def _taken_back(modules: frozenset[str]) -> dict[str, Table]:
-    """Return the tables of before the last upgrade of *modules*, which is taken back; none if that is not known."""
-    here = _before.setdefault(current().runtime, deque(maxlen=_AT_MOST))
-    found = next((entry for entry in reversed(here) if entry[0] == modules), None)
-    if found is None:
-        return {}
-    here.remove(found)
-    return found[1]
+        Raises IncompatibleUpgrade for a spec that makes no sense.
+        """
+        known = application.known()
+        loaded = dict(known.loaded)
+        if not loaded or self._options.identity:
+            return
+        self._tables = {name: old.table for name, old in loaded.items() if old.table is not None}
+        found = self._renewed_all(loaded, current_version)
+        between_slices(self._runtime, partial(self._put, known, found, journal))  # while the controller does nothing
+
+    def _renewed_all(self, loaded: Mapping[str, Found], new: Any) -> dict[str, Found]:
+        tables = self._tables_of_before() if self._options.back_to else {}
+        return {name: self._renewed(old, tables.get(name), new) for name, old in loaded.items()}
+
+    def _renewed(self, old: Found, table: Table | None, new: Any) -> Found:
+        try:
+            return again(old, table or _read(old, self._options.paths), new=new)
+        except Exception as error:
+            msg = f"application {old.spec.name}: {error}"
+            raise IncompatibleUpgrade(msg) from error
+
+    def _put(self, known: Applications, found: dict[str, Found], journal: Journal) -> None:
+        for name, new in found.items():
+            old = known.loaded.get(name)
+            if old is None:  # it was unloaded meanwhile
+                continue
+            journal.set_item(known.loaded, name, new)
+            if changes(old.spec.env, new.spec.env):
+                before, after = known.env.of(name), known.env.made(name, new.spec.env)
+                journal.set_item(known.env.effective, name, after)
+                self._differs[name] = changes(before, after)
+
+    def stand(self) -> list[str]:
+        """The upgrade stands: tell applications how their environments have changed; return warnings."""
+        known = application.known()
+        here = _before.setdefault(self._runtime, deque(maxlen=_AT_MOST))
+        if not self._options.back_to:
+            here.append((self._modules, self._tables))
+        elif (entry := self._entry()) is not None:
+            here.remove(entry)
+        failed = application.tell(known.whom_to_tell(self._differs), timeout=self._options.timeout)
+        warnings = [f"config_change of application {name} failed: {error!r}" for name, error in failed.items()]
+        return [*warnings, *(told for found in list(known.loaded.values()) for told in _warnings(found, known))]
+
+    def _entry(self) -> tuple[frozenset[str], _Tables] | None:
+        """Return what was noted at the last upgrade of these modules, which is taken back."""
+        return next((entry for entry in reversed(_before.get(self._runtime, ())) if entry[0] == self._modules), None)
+
+    def _tables_of_before(self) -> _Tables:
+        entry = self._entry()
+        return {} if entry is None else entry[1]
 
 
 def _read(found: Found, paths: Mapping[str, str]) -> Table | None:
@@ -67,11 +130,11 @@ def _read(found: Found, paths: Mapping[str, str]) -> Table | None:
     return beside or read_again(found)
 
 
-def _warnings(old: ApplicationSpec, new: Found) -> Iterator[str]:
-    name, spec = old.name, new.spec
+def _warnings(found: Found, known: Applications) -> Iterator[str]:
+    name, spec = found.spec.name, found.spec
     for needed in spec.applications:
-        if needed not in (*old.applications, *application.known().started):
-            yield f"application {name} needs {needed} now, which is not started: otpy.application.start({needed!r})"
-    said = None if new.cls is None else new.cls.name
+        if name in known.running and needed not in (*spec.optional_applications, *known.started):
+            yield f"application {name} needs {needed}, which is not started: otpy.application.start({needed!r})"
+    said = None if found.cls is None else found.cls.name
     if said not in (None, "", name):
         yield f"application {name} is called {said!r} by its class now; it keeps its name until it is loaded anew"

@@ -29,7 +29,7 @@ from otpy.safety.limits import check_plan
 from otpy.safety.policy import Policy
 from otpy.upgrade import children, classes
 from otpy.upgrade.ahead import Ahead
-from otpy.upgrade.applications import brought
+from otpy.upgrade.applications import Renewal
 from otpy.upgrade.between import between_slices
 from otpy.upgrade.children import Succession
 from otpy.upgrade.commit import commit, commit_messages, commit_what_came
@@ -101,6 +101,7 @@ class Transaction:
         self._ahead = Ahead(self)
         self._conversions: list[Conversion] = []
         self._successions: list[Succession] = []
+        self._renewal: Renewal | None = None
         self._waiting: dict[Process, int] = {}
 
     def listen(self, record: Callable[[], object], tell: Tell, states: NoteStates) -> None:
@@ -170,8 +171,10 @@ class Transaction:
         self._refuse_myself(members)
         self._refuse_other_runtimes()
         self._check_classes(members)
+        self._renewal = Renewal(self.runtime, frozenset(self.preparation.new), self.options)
         if members and self.options.rehearse:
-            self.rehearsal, proposals = rehearse(self, members)
+            with self._renewal.rehearsed(self._will_be):
+                self.rehearsal, proposals = rehearse(self, members)
             leaving = [p for supervisor, plan in proposals.items() for p in children.leaving(supervisor, plan)]
             # A plain process, such as a task, rests nowhere between messages: it runs on until it is ended.
             self._leaving = [process for process in leaving if not isinstance(process.actor, FunctionProcess)]
@@ -203,6 +206,11 @@ class Transaction:
                 new = self.preparation.prepared.ghosts.get(kind, self.preparation.replaced.get(kind, kind))
                 classes.check(process, kind, new)
                 self._places[kind] = kind.runs_on  # type: ignore[attr-defined]
+
+    def _will_be(self, kind: type) -> Any:
+        """Return the class that *kind* will be, with the definitions of its new version."""
+        assert self.preparation.prepared is not None
+        return self.preparation.prepared.ghosts.get(kind, self.preparation.replaced.get(kind, kind))
 
     def _find(self) -> Callable[[], Levels]:
         """Return what gives the members in levels, callers first, as far as texts and what waits now tell who calls.
@@ -250,6 +258,8 @@ class Transaction:
             prepared.install(self._journal)
         classes.supersede(preparation.replaced, self._journal)
         classes.rebase(preparation.replaced, preparation.given, self._journal)
+        assert self._renewal is not None  # made by the step before
+        self._renewal.install(self._journal)
         for kind, place in self._places.items():
             self.warnings += classes.check_place(kind, place, (preparation.replaced.get(kind) or kind).runs_on)  # type: ignore[attr-defined]
 
@@ -321,7 +331,8 @@ class Transaction:
         self._conversions, self._waiting = [], {}  # they hold the states of before
         self.converting.forget()
         self.warnings += strays([cls for cls in preparation.replaced if not issubclass(cls, Behaviour | Actor)])
-        self.warnings += brought(frozenset(preparation.new), self.options)
+        if self._renewal is not None:
+            self.warnings += self._renewal.stand()
 
     def _undo(self, cause: BaseException) -> None:
         """Walk back, and let everybody go on, whatever happens on the way."""

@@ -71,6 +71,12 @@ V2 = (
 )
 
 
+CONVERTS = """    def code_change(self, old_vsn, state, extra=None):
+        return otpy.Ok(("converted", application.get_env("shop", "port")))
+
+    def handle_call"""
+
+
 def log_of() -> Any:
     """Return what the application has noted."""
     return sys.modules[NAME].LOG
@@ -198,7 +204,7 @@ def test_a_new_dependency_that_is_not_started_and_a_new_name_are_warnings(module
     new = V1.replace('name = "shop"', 'name = "store"\n    applications = ("db",)')
     report = upgrade.reload_module(NAME, new)
     assert report.warnings == (
-        "application shop needs db now, which is not started: otpy.application.start('db')",
+        "application shop needs db, which is not started: otpy.application.start('db')",
         "application shop is called 'store' by its class now; it keeps its name until it is loaded anew",
     )
     assert [each.name for each in application.which_applications()] == ["shop"]
@@ -282,11 +288,48 @@ def test_a_release_brings_its_pyproject_and_going_back_that_of_before(releases: 
 
 
 @inside
-def test_a_pyproject_that_cannot_be_read_leaves_the_spec_as_it_was(releases: Path) -> None:
-    """With a warning: the sources have been taken over by then."""
+def test_a_pyproject_that_cannot_be_read_refuses_the_upgrade(releases: Path) -> None:
+    """As sources that cannot be read do; and the next one that is good is taken."""
     application.start("m_release_shop")
-    (releases / "2" / "pyproject.toml").write_text("[tool.otpy")
-    report = upgrade.release(releases / "2")
-    assert len(report.warnings) == 1
-    assert report.warnings[0].startswith("application m_release_shop: its spec stays as it was: ")
+    file = releases / "2" / "pyproject.toml"
+    good = file.read_text()
+    file.write_text("[tool.otpy")
+    with pytest.raises(otpy.IncompatibleUpgrade, match=r"application m_release_shop: .*pyproject\.toml is no TOML"):
+        upgrade.release(releases / "2")
     assert application.get_key("m_release_shop", "vsn") == "1"
+    assert importlib.import_module("m_release_app").LOG == []
+    file.write_text(good)
+    upgrade.release(releases / "2")
+    assert application.get_key("m_release_shop", "vsn") == "2"
+
+
+READS = (
+    V2.replace("[Till.child_spec(1", "[Till.child_spec(application.get_env('shop', 'more')[0]")
+    .replace("import otpy\n", "import otpy\nfrom otpy import application\n", 1)
+    .replace("Till.child_spec(2,", "Reads.child_spec(2,")
+    .replace(
+        "class Top(",
+        """class Reads(Till):
+    def init(self, arg):
+        return otpy.Ok(application.get_env("shop", "port"))
+
+class Top(""",
+    )
+    .replace('__vsn__ = "1"', '__vsn__ = "2"')
+    .replace("    def handle_call", CONVERTS, 1)
+)
+
+
+@pytest.mark.parametrize("step", [None, "children"])
+@inside
+def test_conversions_and_added_children_see_the_new_environment(module: Make, step: Any) -> None:
+    """They are of the new version, and may need what it brings. If it is taken back, so is the environment."""
+    application.start(module(NAME, V1).Shop)
+    if step is None:
+        upgrade.reload_module(NAME, READS)
+        assert [otpy.call(name, "?")[1] for name in ("till", "second")] == [("converted", 81), 81]
+        return
+    with pytest.raises(otpy.UpgradeError):
+        upgrade.reload_module(NAME, READS, force_rollback_at=step)
+    assert application.get_all_env("shop") == {"port": 80, "gone": True}
+    assert otpy.call("till", "?") == ("v1", 1)

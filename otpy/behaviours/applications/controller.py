@@ -32,9 +32,9 @@ from otpy.behaviours.applications.record import (
 from otpy.behaviours.applications.requests import (
     Answer,
     Asked,
+    Configure,
     Load,
     Outcome,
-    Renew,
     SetEnv,
     Start,
     StopApplication,
@@ -92,8 +92,8 @@ class ApplicationController(GenServer[Applications]):
                 state.env.set(name, values, persistent=persistent)
             case UnsetEnv(name, key, persistent):
                 state.env.unset(name, key, persistent=persistent)
-            case Renew(found, config):
-                return Reply(_renew(state, found, config), state)
+            case Configure(found, config):
+                return Reply(_configure(state, found, config), state)
             case _:
                 return super().handle_call(request, from_, state)
         return Reply(None, state)
@@ -164,18 +164,13 @@ def _unload(state: Applications, request: Unload, _from: From) -> Answer:
     return None
 
 
-def _renew(
-    state: Applications, found: Mapping[str, Found], config: Mapping[str, Mapping[str, Any]] | None
-) -> list[tuple[Process, str, Changes]]:
-    if config is not None:
-        state.env.config = config
+def _configure(state: Applications, found: Mapping[str, Found], config: Mapping[str, Mapping[str, Any]]) -> Any:
+    state.env.config = config
     differs: dict[str, Changes] = {}
     for name, before in list(state.loaded.items()):
         now = state.loaded[name] = found.get(name, before)
-        if config is not None or now.spec.env != before.spec.env:
-            differs[name] = state.env.renew(name, now.spec.env)
-    masters = reversed(state.running.items())
-    return [(master, name, differs[name]) for name, master in masters if master is not None and differs.get(name)]
+        differs[name] = state.env.renew(name, now.spec.env)
+    return state.whom_to_tell(differs)
 
 
 # -- starting --------------------------------------------------------------------------------------

@@ -61,12 +61,12 @@ class Environment:
 
     def load(self, application: str, defaults: Mapping[str, Any]) -> None:
         """Make the environment of *application*, which is being loaded, over what was set before."""
-        self.effective[application] = {**self.of(application), **self._made(application, defaults)}
+        self.effective[application] = {**self.of(application), **self.made(application, defaults)}
 
     def renew(self, application: str, defaults: Mapping[str, Any]) -> Changes:
         """Make it anew, and return how it has changed."""
         before = self.of(application)
-        self.effective[application] = self._made(application, defaults)
+        self.effective[application] = self.made(application, defaults)
         return changes(before, self.of(application))
 
     def unload(self, application: str) -> None:
@@ -86,7 +86,8 @@ class Environment:
             self.kept[application] = _without(self.kept.get(application, {}), key)
             self.config = {**self.config, application: _without(self.config.get(application, {}), key)}
 
-    def _made(self, application: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    def made(self, application: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the environment of *application* as it is made from *defaults*."""
         return {**defaults, **self.config.get(application, {}), **self.kept.get(application, {})}
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import importlib
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,12 +63,12 @@ def find(app: object, folder: Path | None = None) -> Found:
     raise TypeError(msg)
 
 
-def again(found: Found, table: Table | None = None) -> Found:
+def again(found: Found, table: Table | None = None, *, new: Callable[[type], type] = current_version) -> Found:  # type: ignore[assignment]
     """Return what *found* is now: its class may have changed, and what it says goes under its table, or another.
 
-    It keeps its name, whatever the class says. Raises BadApplicationSpec.
+    *new* tells what its class is now. It keeps its name, whatever that says. Raises BadApplicationSpec.
     """
-    cls: Any = None if found.cls is None else current_version(found.cls)
+    cls: Any = None if found.cls is None else new(found.cls)
     return _made(found.spec.name, cls, table or found.table, default=found)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from collections.abc import Mapping
+from typing import Any, Literal, final
 
 import msgspec
 
-from otpy.behaviours.applications.environment import Environment
+from otpy.behaviours.applications.environment import Changes, Environment
 from otpy.behaviours.applications.finding import Found
 from otpy.behaviours.applications.requests import Asked
 from otpy.behaviours.applications.spec import StartType
 from otpy.kernel.calls import From
+from otpy.kernel.here import is_rehearsed
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import Normal, Reason
 
@@ -50,16 +52,29 @@ class Change:
 class Applications:
     """What the controller knows. `running` and `started` are in start order; who ended by itself is only `started`."""
 
-    __slots__ = ("changing", "env", "loaded", "running", "started", "watched")
+    __slots__ = ("changing", "env", "loaded", "rehearsed", "running", "started", "watched")
 
     def __init__(self) -> None:
         self.env = Environment()
+        self.rehearsed: Mapping[str, Mapping[str, Any]] = {}
+        """Environments as an upgrade that is being rehearsed would make them, for the code that is rehearsed."""
         self.loaded: dict[str, Found] = {}
         self.started: dict[str, StartType] = {}
         self.running: dict[str, Process | None] = {}
         self.changing: dict[str, Change] = {}
         self.watched: dict[Process, str] = {}
         """Masters, and those who start them."""
+
+    def environment(self, name: str) -> Mapping[str, Any]:
+        """Return the environment of application *name*, as the running code is to see it."""
+        if name in self.rehearsed and is_rehearsed():
+            return self.rehearsed[name]
+        return self.env.of(name)
+
+    def whom_to_tell(self, differs: Mapping[str, Changes]) -> list[tuple[Process, str, Changes]]:
+        """Return the masters of the running applications whose environments differ, newest first, and how."""
+        masters = reversed(self.running.items())
+        return [(master, name, differs[name]) for name, master in masters if master is not None and differs.get(name)]
 
 
 def ends_node(type_: StartType, reason: Reason) -> bool:

@@ -61,15 +61,14 @@ class UnsetEnv(Request[None], msgspec.Struct, frozen=True):
     persistent: bool = False
 
 
-class Renew(Request[list[tuple[Process, str, Changes]]], msgspec.Struct, frozen=True):
-    """Take over what loaded applications are now, by name; with a configuration, all environments are made anew.
+class Configure(Request[list[tuple[Process, str, Changes]]], msgspec.Struct, frozen=True):
+    """Take over what loaded applications are now, by name, and the configuration; make all environments anew.
 
-    Without one, those are whose defaults have changed. Replies whom to tell that its environment has changed: running
-    ones, newest first.
+    Replies whom to tell that its environment has changed: running ones, newest first.
     """
 
     found: Mapping[str, Found]
-    config: Mapping[str, Mapping[str, Any]] | None = None
+    config: Mapping[str, Mapping[str, Any]]
 
 
 class Outcome(msgspec.Struct, frozen=True):
