@@ -25,6 +25,7 @@ from otpy.cli.pulse import Pulse
 from otpy.cli.root import Root
 from otpy.cli.verbs import handler
 from otpy.errors import OtpyError
+from otpy.kernel import events
 from otpy.kernel.clock import FOREVER
 from otpy.kernel.primitives import trap_exit
 from otpy.kernel.runtime import runtime
@@ -57,29 +58,32 @@ def run_node(
         trap_exit(True)
         configured.apply()
         root = Root(system.application, partial(_tell, tell, _SYSTEM_ENDED))
-        try:
+        with contextlib.ExitStack() as running:
+            running.callback(root.unwatch)
             _start(system, root)
             configured.warn_of_strangers()
             server = ControlServer(path, handler(name, partial(_tell, tell, signal.SIGTERM)))
             pulse, reloading = Pulse(node, manager), Reloading(node, configured, manager)
             server.start()
+            running.callback(server.stop)
             pulse.start()
-            try:
-                ready(path)
-                manager.ready(f"{system.title} runs")
-                ending = _wait(end, reloading.ask)
-            finally:
-                _end_at_once(end)
-                manager.stopping()
-                reloading.end()
-                server.stop()
-                pulse.stop()
-        finally:
-            root.unwatch()
+            running.callback(pulse.stop)
+            running.callback(reloading.end)
+            running.callback(manager.stopping)
+            running.callback(events.attach("upgrade.end", partial(_tell_status, system, manager)))
+            running.callback(_end_at_once, end)
+            ready(path)
+            manager.ready(f"{system.now()} runs")
+            ending = _wait(end, reloading.ask)
         if ending != _SYSTEM_ENDED:
             _log.info("stopping: %s", signal.Signals(ending).name)
             return INTERRUPTED if ending == signal.SIGINT else OK
         return root.exit_code()
+
+
+def _tell_status(system: System, manager: ServiceManager, **_facts: object) -> None:
+    """After an upgrade: another version may run."""
+    manager.status(f"{system.now()} runs")
 
 
 def _start(system: System, root: Root) -> None:

@@ -12,6 +12,7 @@ An application is started with all that it depends on, all of them permanent: th
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from otpy.behaviours.gen_server import Behaviour
 from otpy.behaviours.supervisor import Supervisor
 from otpy.cli.exits import BadInput
 from otpy.cli.sandboxes import load_version, open_sandbox, read_source
-from otpy.errors import BadApplicationSpec
+from otpy.errors import BadApplicationSpec, OtpyError
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -50,6 +51,20 @@ class System(msgspec.Struct, frozen=True):
     title: str
     start: Start
     application: str | None = None
+
+    def now(self) -> str:
+        """Return what it is now: an upgrade may have brought an application another version."""
+        if self.application is None:
+            return self.title
+        where = self.title.partition(" (")[2]
+        with contextlib.suppress(OtpyError):
+            return _about(application.get_key(self.application, "vsn"), self.application, where.rstrip(")"))
+        return self.title
+
+
+def _about(vsn: object, name: str, where: str) -> str:
+    about = f"application {name} {vsn}".rstrip()
+    return f"{about} ({where})" if where else about
 
 
 def name_of(target: str) -> str:
@@ -155,8 +170,7 @@ def _application(app: Any, title: str = "") -> System:
     def start() -> None:
         application.ensure_all_started(app, "permanent")
 
-    about = f"application {spec.name} {spec.vsn}".rstrip()
-    return System(f"{about} ({title})" if title else about, start, spec.name)
+    return System(_about(spec.vsn, spec.name, title), start, spec.name)
 
 
 def _imported(name: str) -> ModuleType:

@@ -3,9 +3,9 @@
 `attach(name, fn)` calls `fn(**facts)` at each event of that name, in the thread where it happens. A hook should be
 quick; one that raises is logged and stays attached. Events: `process.exit` (pid, reason: after the death is decided,
 before links and monitors are told), `process.crash` (pid, reason, report), `handler.crash` (pid of the event manager,
-handler, reason, report), `supervisor.*`, `runtime.blocked`,
-`runtime.promoted`, `loop.blocked` (pid, behaviour, where, seconds so far), `upgrade.*`. Source: the manner of BEAM's
-`telemetry`.
+handler, reason, report), `supervisor.*`, `application.start`, `application.stop`, `application.exit` and
+`application.start_failed` (application, type, …), `runtime.blocked`, `runtime.promoted`, `loop.blocked` (pid,
+behaviour, where, seconds so far), `upgrade.*`. Source: the manner of BEAM's `telemetry`.
 """
 
 from __future__ import annotations

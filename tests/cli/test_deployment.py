@@ -129,6 +129,7 @@ def test_the_unit_starts_reloads_upgrades_and_stops(otpy: Shell, machine: Path, 
         upgrade = next(block for block in blocks("sh") if "otpy upgrade" in block)
         upgraded = done(machine, ["sh", "-ec", there(machine, upgrade)])
         assert upgraded.returncode == 0, upgraded.stderr
+        assert _heard(manager) == {"STATUS": "application shop 2.0 (shop:Shop) runs"}
         versions = json.loads(done(machine, ["otpy", "versions", "--json"], **environment).stdout)
         assert versions["applications"][0]["vsn"] == "2.0"
         assert versions["modules"] == [{"module": "shop", "vsn": "2.0", "permanent": "2.0"}]
