@@ -12,7 +12,7 @@ import contextvars
 import io
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Final, TextIO, TypeAlias, final
 
 from otpy.kernel.here import current
@@ -90,31 +90,34 @@ def _install() -> None:
     global _users  # noqa: PLW0603 - of the interpreter there is one, and so of its streams
     with _changing:
         _users += 1
-        if not isinstance(sys.stdout, Divided):
-            sys.stdout = Divided("out", sys.stdout)
-        if not isinstance(sys.stderr, Divided):
-            sys.stderr = Divided("err", sys.stderr)
-        if not isinstance(sys.stdin, Kept):
-            sys.stdin = Kept(sys.stdin)
+        streams: Any = sys
+        if not isinstance(streams.stdout, Divided):
+            streams.stdout = Divided("out", streams.stdout)
+        if not isinstance(streams.stderr, Divided):
+            streams.stderr = Divided("err", streams.stderr)
+        if not isinstance(streams.stdin, Kept):
+            streams.stdin = Kept(streams.stdin)
 
 
 def _remove() -> None:
+    """Put back what was there before the first, unless somebody else has put something in its place."""
     global _users  # noqa: PLW0603 - see above
     with _changing:
         _users -= 1
         if _users:
             return
-        if isinstance(sys.stdout, Divided):
-            sys.stdout = sys.stdout.original
-        if isinstance(sys.stderr, Divided):
-            sys.stderr = sys.stderr.original
-        if isinstance(sys.stdin, Kept):
-            sys.stdin = sys.stdin.original
+        streams: Any = sys
+        for name in ("stdin", "stdout", "stderr"):
+            if isinstance(stream := getattr(streams, name), Divided | Kept):
+                setattr(streams, name, stream.original)
 
 
 @final
-class Divided(io.TextIOBase):
-    """A stream of the interpreter: to the screen of who runs here, or where it went before."""
+class Divided:
+    """A stream of the interpreter: to the screen of who runs here, or where it went before.
+
+    Not an `io.TextIOBase`: those close themselves when nobody has them any more, and this is not ours to close.
+    """
 
     def __init__(self, kind: str, original: TextIO) -> None:
         self._kind = kind
@@ -130,6 +133,11 @@ class Divided(io.TextIOBase):
         screen.write(self._kind, text)
         return len(text)
 
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Print *lines*."""
+        for line in lines:
+            self.write(line)
+
     def flush(self) -> None:
         """See TextIO.flush."""
         screen = _mine.get()
@@ -142,15 +150,14 @@ class Divided(io.TextIOBase):
         """See TextIO.isatty."""
         return _mine.get() is None and self.original.isatty()
 
-    def writable(self) -> bool:
-        """See TextIO.writable."""
-        return True
-
     def fileno(self) -> int:
         """See TextIO.fileno."""
+        return _number(self.original)
+
+    def close(self) -> None:
+        """Close the stream, if it is one's own to close."""
         if _mine.get() is None:
-            return self.original.fileno()
-        raise io.UnsupportedOperation("fileno")
+            self.original.close()
 
     def __getattr__(self, name: str) -> Any:
         """Whatever else the stream has, such as `buffer`."""
@@ -158,36 +165,33 @@ class Divided(io.TextIOBase):
 
 
 @final
-class Kept(io.TextIOBase):
+class Kept:
     """The standard input of the node, which code that has a screen cannot read and does not close."""
 
     def __init__(self, original: TextIO) -> None:
         self.original = original
 
-    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+    def readline(self, *size: int) -> str:
         """Read a line."""
-        return self._readable().readline(-1 if size is None else size)
+        return self._readable().readline(*size)
 
-    def read(self, size: int | None = -1, /) -> str:
+    def read(self, *size: int) -> str:
         """Read all."""
-        return self._readable().read(-1 if size is None else size)
+        return self._readable().read(*size)
 
-    def fileno(self) -> int:
-        """See TextIO.fileno."""
-        if _mine.get() is None:
-            return self.original.fileno()
-        raise io.UnsupportedOperation("fileno")
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._readable())
 
     def isatty(self) -> bool:
         """See TextIO.isatty."""
         return _mine.get() is None and self.original.isatty()
 
-    def readable(self) -> bool:
-        """See TextIO.readable."""
-        return True
+    def fileno(self) -> int:
+        """See TextIO.fileno."""
+        return _number(self.original)
 
     def close(self) -> None:
-        """Close it; `quit()` does that."""
+        """Close it, if it is one's own to close; `quit()` does that."""
         if _mine.get() is None:
             self.original.close()
 
@@ -199,3 +203,9 @@ class Kept(io.TextIOBase):
         if _mine.get() is not None:
             raise EOFError("what runs in a node from outside has no standard input: the terminal is the node's")
         return self.original
+
+
+def _number(stream: TextIO) -> int:
+    if _mine.get() is None:
+        return stream.fileno()
+    raise io.UnsupportedOperation("fileno")
