@@ -140,12 +140,20 @@ def _strike_at_once(runner: Runner, process: Process, frame: FrameType) -> bool:
 
 def _raises_in_place(code: CodeType, place: int) -> bool:
     """Whether the interpreter may be given away at *place*, and what is raised there meets the handlers of *place*."""
-    if code.co_code[place] not in _RESTS:
+    if code.co_code[place] not in _RESTS and code.co_code[place] != _COMPARE:
         return False
-    instruction = next(each for each in dis.get_instructions(code) if each.offset == place)
+    instructions = (each for each in dis.get_instructions(code) if each.offset >= place)
+    instruction = next(instructions)
+    if instruction.opcode == _COMPARE:  # in code that has run often it is one with the jump after it
+        instruction = next(instructions)
+        if instruction.opcode not in _RESTS:
+            return False
     if instruction.opname == "RESUME":
         return True
     return _handler(code, instruction.argval - 2) == _handler(code, place)
+
+
+_COMPARE: Final = dis.opmap["COMPARE_OP"]
 
 
 def _handler(code: CodeType, place: int) -> int | None:

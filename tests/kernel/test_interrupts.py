@@ -95,6 +95,9 @@ def sum_for_ever() -> None:
         left.append("sum")
 
 
+OFTEN = 12
+"""Starts after which CPython 3.11 has specialised a function that loops."""
+
 LOOPS = [count_for_ever, wait_for_ever, go_through_for_ever, call_for_ever, spin_for_ever, sum_for_ever]
 
 
@@ -219,6 +222,14 @@ IN_HANDLERS = [_in_a_handler, _in_a_call_of_a_handler, _at_the_end_of_a_handler]
 def test_an_endless_loop_of_the_dead_ends(loop: Callable[[], None], start: Callable[[Any], otpy.Pid]) -> None:
     """Its `finally` runs; its thread is free again, and the processor with it."""
     _ends(loop, start)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@outside
+def test_an_endless_loop_that_has_run_often_ends(loop: Callable[[], None]) -> None:
+    """The interpreter has other instructions for such code by then."""
+    for _ in range(OFTEN):
+        _ends(loop, _in_a_server)
 
 
 @pytest.mark.parametrize("start", IN_HANDLERS)
