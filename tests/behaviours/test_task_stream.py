@@ -302,6 +302,19 @@ def test_an_input_that_raises_ends_the_stream_with_that_error() -> None:
     nothing_is_left()
 
 
+@inside
+def test_inputs_that_cannot_be_iterated_after_all_leave_nothing() -> None:
+    """What an `__iter__` raises is raised, and nobody has been started."""
+
+    class Inputs:
+        def __iter__(self) -> Iterator[int]:
+            raise OSError("closed")
+
+    with pytest.raises(OSError, match="closed"):
+        list(Task.async_stream(Inputs(), double))
+    nothing_is_left()
+
+
 @outside
 def test_a_plain_thread_gets_the_error_of_a_failed_task_once() -> None:
     """As with a task that it awaits."""

@@ -76,8 +76,8 @@ class TaskStream(Generic[T]):
 
     def __iter__(self) -> Iterator[Outcome[T]]:
         me = current()
-        hub = start_soon(Hub, self._work(me))
         order = self._order()
+        hub = start_soon(Hub, self._work(me))
         try:
             with self._failing(hub, me):
                 while True:
@@ -92,8 +92,8 @@ class TaskStream(Generic[T]):
 
     async def __aiter__(self) -> AsyncIterator[Outcome[T]]:
         me = current()
-        hub = start_soon(Hub, self._work(me))
         order = self._order()
+        hub = start_soon(Hub, self._work(me))
         try:
             with self._failing(hub, me):
                 while True:
