@@ -31,7 +31,7 @@ class Configuration:
 
     def __init__(self, file: Path | None) -> None:
         """Read it. Raises BadInput."""
-        self._file = file
+        self._file = None if file is None else file.absolute()
         try:
             self._first = {} if file is None else application.read_config(file)
         except BadApplicationSpec as error:

@@ -8,11 +8,13 @@ process, even by `kill -9`; a socket that is left behind is recognised by the lo
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
 import stat
 import tempfile
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_TRIES: Final = 5
+_TRY_SECONDS: Final = 0.02
 _SOCKET_PATH_LIMIT: Final = 103
 """Bytes in the path of a Unix socket: 107 on Linux, 103 on macOS."""
 
@@ -120,14 +124,20 @@ def holder(folder: Path, name: str) -> int | None:
     return None
 
 
+def _locked(lock: int) -> bool:
+    """Lock the file. Who only looks whether it is locked (see `holder`) holds it for a moment, so it is tried again."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        threading.Event().wait(_TRY_SECONDS)
+    return False
+
+
 def _lock(lock: int, name: str) -> None:
     """Lock the file, or say who has it; the file says which process that is."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _locked(lock):
         holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
-        raise Failed(
-            f"a node {name!r} already runs (process {holder}); stop it, or give this one another --name"
-        ) from None
+        raise Failed(f"a node {name!r} already runs (process {holder}); stop it, or give this one another --name")
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())

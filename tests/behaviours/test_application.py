@@ -454,6 +454,18 @@ def test_an_application_that_has_ended_may_be_started_again() -> None:
 
 
 @inside
+def test_a_master_takes_no_notice_of_what_is_not_for_it() -> None:
+    """As in OTP: the application goes on."""
+    application.start(make("shop", []))
+    master: Any = otpy.whereis("shop").starter  # type: ignore[union-attr]
+    otpy.cast(master, "stop")
+    otpy.send(master, "stop")
+    otpy.send_request(master, "stop")
+    otpy.sys.get_state(master)
+    assert running() == ["shop"]
+
+
+@inside
 def test_a_killed_master_takes_its_tree_along() -> None:
     """It is linked with it."""
     application.start(make("shop", []))
@@ -722,6 +734,22 @@ def test_a_bad_class_is_refused_where_it_is_written(message: str) -> None:
 
 async def _awaited(*_args: Any) -> None:
     """Be no callback of an application."""
+
+
+@inside
+def test_a_bad_spec_is_refused() -> None:
+    """As a class or a table."""
+    given: Any = "db"
+    with pytest.raises(otpy.BadApplicationSpec, match="applications is 'db'; give a list of names of applications"):
+        application.load(application.ApplicationSpec(name="shop", applications=given))
+
+
+@inside
+def test_another_class_of_the_same_name_is_not_taken_for_it() -> None:
+    """It would be started silently in the place of the one that was given."""
+    application.load(make("shop", []))
+    with pytest.raises(otpy.ApplicationAlreadyLoaded):
+        application.start(make("shop", []))
 
 
 def test_callbacks_that_could_not_work_are_refused() -> None:

@@ -24,7 +24,7 @@ from typing import Any, Final
 import msgspec
 
 from otpy.behaviours.applications.callbacks import Application, is_application, name_of_class, spec_of
-from otpy.behaviours.applications.spec import ApplicationSpec, checked, checked_name
+from otpy.behaviours.applications.spec import KEYS, ApplicationSpec, checked, checked_name
 from otpy.behaviours.children_start import current_version
 from otpy.errors import ApplicationNotFound, BadApplicationSpec
 
@@ -54,7 +54,9 @@ def find(app: object, folder: Path | None = None) -> Found:
     Raises ApplicationNotFound, BadApplicationSpec, TypeError for what can be none, and what an import raises.
     """
     if isinstance(app, ApplicationSpec):
-        return Found(app, None if app.mod is None else callbacks_of(app))
+        fields = {key: getattr(app, key) for key in KEYS if key != "name"}
+        spec = msgspec.structs.replace(app, **checked(app.name, fields, "ApplicationSpec"))
+        return Found(spec, None if spec.mod is None else callbacks_of(spec))
     if is_application(app):
         return _of_class(current_version(app), folder)  # type: ignore[arg-type]
     if isinstance(app, str):

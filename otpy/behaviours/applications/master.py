@@ -77,17 +77,19 @@ class ApplicationMaster(GenServer[Running]):
             return Stop(ended.reason)
         return Ok(Running(arg.spec.name, app, pid, state))
 
-    def handle_call(self, request: Changes, from_: From, state: Running) -> Reply[Exception | None, Running]:
+    def handle_call(self, request: Any, from_: From, state: Running) -> Any:
         """Tell the application how its environment has changed; reply what that raised, or None."""
+        if not isinstance(request, Changes):  # nothing for it; a master takes no notice of such, as in OTP
+            return NoReply(state)
         try:
             state.app.config_change(request.changed, request.new, request.removed)
         except Exception as error:  # noqa: BLE001 - handed to who asked
             return Reply(error, state)
         return Reply(None, state)
 
-    def handle_cast(self, request: StopNow, state: Running) -> Stop[Running]:
-        """Stop."""
-        return Stop(Normal(), state)
+    def handle_cast(self, request: Any, state: Running) -> NoReply[Running] | Stop[Running]:
+        """Stop, if that is what is asked."""
+        return Stop(Normal(), state) if isinstance(request, StopNow) else NoReply(state)
 
     def handle_info(self, message: Any, state: Running) -> NoReply[Running] | Stop[Running]:
         """The end of the tree is the end of the application; other messages are for nobody, as in OTP."""

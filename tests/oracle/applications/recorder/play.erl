@@ -41,7 +41,10 @@ act(_, stop_node) -> init:stop(), timer:sleep(infinity).
 reach(Name, Do) ->
     case whereis(Name) of
         undefined -> none;
-        Pid -> Do(Pid), ok
+        Pid ->
+            Ref = monitor(process, application_controller:get_master(Name)),
+            Do(Pid),
+            receive {'DOWN', Ref, process, _, _} -> ok end
     end.
 
 answer(ok) -> ok;
