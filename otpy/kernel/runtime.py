@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from greenlet import GreenletExit
 
-from otpy.errors import BlockingRefused, NotRunning
+from otpy.errors import BlockingRefused, NotRunning, ServerExited
 from otpy.kernel import plane, signals
 from otpy.kernel.actors import Becoming, FunctionProcess, ProcessRef, ThreadOutside, take_envelope
 from otpy.kernel.calls import PENDING, Call, Failed, wait_for_answer
@@ -369,6 +369,11 @@ def run(main: Callable[..., Any], *args: Any) -> Any:
             answer.fail(process.exit_reason)
         try:
             return wait_for_answer(answer, None)
+        except ServerExited as ended:
+            if me.runtime.halted is None:
+                raise
+            msg = f"the runtime was stopped from inside: {me.runtime.halted}"
+            raise NotRunning(msg) from ended
         except KeyboardInterrupt:
             signals.signal(me, process, Kill())
             raise

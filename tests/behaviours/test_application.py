@@ -415,6 +415,20 @@ def _any_end(name: str) -> otpy.Pid:
     return pid
 
 
+def test_a_program_is_told_why_the_runtime_that_it_ran_in_has_stopped() -> None:
+    """Its main function has been ended with the runtime."""
+
+    def main() -> None:
+        application.start(make("shop", []), "permanent")
+        pid = otpy.whereis("shop")
+        assert pid is not None
+        otpy.stop(pid, otpy.Shutdown())
+        otpy.receive(timeout=20)
+
+    with pytest.raises(otpy.NotRunning, match="the permanent application 'shop' ended with Shutdown"):
+        otpy.run(main)
+
+
 @pytest.mark.parametrize("type_", TYPES)
 def test_a_start_that_fails_counts_as_an_end(type_: Any) -> None:
     """Whoever asked is told, by the answer or by the end of the runtime, whichever gets there first."""
