@@ -42,7 +42,7 @@ class Scope:
 
     def __init__(self, title: str) -> None:
         """*title* is what tracebacks call the text."""
-        self._otpy = import_module("otpy")
+        self._otpy = import_module("otpy")  # the facade, as whoever types would import it
         self.names: dict[str, Any] = {"__name__": "__otpy_shell__", "otpy": self._otpy, "pid": pid}
         self._title = title
         self._files: list[str] = []

@@ -302,6 +302,8 @@ def test_a_node_that_goes_away_is_said_and_found_again(here: Here) -> None:
 
     async def steps(pilot: Pilot[None], app: Top) -> None:
         await until(pilot, lambda: "before" in screen(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "tests.support.Echo" in screen(pilot))
         app.link.retry = 0.02
         await asyncio.to_thread(here.stop)
         await until(pilot, lambda: "gone, trying again" in screen(pilot))
@@ -312,6 +314,7 @@ def test_a_node_that_goes_away_is_said_and_found_again(here: Here) -> None:
         await until(pilot, lambda: "after" in screen(pilot))
         assert "before" not in screen(pilot)
         assert "gone" not in screen(pilot)
+        assert "tests.support.Echo" not in screen(pilot)  # the number may be another process's now
 
     drive(here, steps)
 
@@ -397,8 +400,18 @@ def test_odd_names_stay_on_their_line(here: Here) -> None:
         await until(pilot, lambda: "2 processes" in screen(pilot) and "名" in screen(pilot))
         assert "\x1b" not in screen(pilot)
         assert "new line" in screen(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "tests.support.Echo" in screen(pilot))
+        assert "\x1b" not in screen(pilot)
+        await pilot.press("2")
+        await until(pilot, lambda: "new line" in screen(pilot))
+        assert "\x1b" not in screen(pilot)
 
     drive(here, steps)
+    once = here.otpy("top", "--once").out
+    assert "\x1b" not in once
+    assert len(once.splitlines()) == 3
+    assert "\x1b" in here.otpy.json("top", "--once")[0]["name"]
 
 
 # -- without a screen --------------------------------------------------------------------------------------

@@ -191,8 +191,10 @@ class Top(App[None]):
         )
 
     def _connected(self) -> None:
+        """Forget what was known: the numbers of processes are of another life of the node now."""
         self._processes = Processes()
         self._lost = None
+        self._close_details()
 
     def _show_lost(self, why: str) -> None:
         self._lost = why
@@ -283,6 +285,9 @@ class Top(App[None]):
             self._filter.value = ""
             self.on_input_submitted()
             return
+        self._close_details()
+
+    def _close_details(self) -> None:
         self._detailed = self._state = None
         self.query_one("#details").remove_class("shown")
 
@@ -382,6 +387,7 @@ class Top(App[None]):
     def action_pause(self) -> None:
         """Stop asking, or go on."""
         self.link.paused = not self.link.paused
+        self._heard = SystemClock.now()
         self._ask_now()
         self._show_status()
 

@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.widgets import Tree
 
 from otpy.cli.rows import Child, Level
+from otpy.cli.top.model import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,10 +82,10 @@ def _same(child: Child | None) -> tuple[str, int | None] | None:
 
 
 def _label(child: Child) -> Text:
-    label = Text().append(f"{child.id}: " if child.id else "", style="dim")
+    label = Text().append(f"{_flat(child.id)}: " if child.id else "", style="dim")
     if child.pid is None:
         return label.append(child.status, style="yellow")
-    label.append(child.name, style="bold").append(f" <{child.pid}> {child.behaviour}", style="dim")
+    label.append(_flat(child.name), style="bold").append(f" <{child.pid}> {child.behaviour}", style="dim")
     if child.vsn:
         label.append(f" v{child.vsn}", style="dim")
     if child.status != "idle":
@@ -94,6 +95,10 @@ def _label(child: Child) -> Text:
     if child.children:
         label.append(f" ({child.children:,})", style="dim")
     return label
+
+
+def _flat(name: str) -> str:
+    return printable(name).replace("\n", " ")
 
 
 def _more(level: Level) -> Text:

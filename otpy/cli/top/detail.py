@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from otpy.cli.top.model import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,7 +24,7 @@ def detail_text(details: Details | str) -> Text:
 
 
 def _line(name: str, value: str) -> Text:
-    return Text().append(f"{name:<{_NAME_WIDTH}}", style="dim").append(value)
+    return Text().append(f"{name:<{_NAME_WIDTH}}", style="dim").append(printable(value))
 
 
 def _facts(of: Details) -> Iterator[tuple[str, str]]:

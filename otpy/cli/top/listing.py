@@ -221,8 +221,7 @@ class Listing(ScrollView, can_focus=True):
 
 def _cell(text: str, room: int, *, number: bool) -> str:
     """Return *text* in exactly *room* places; what is too long ends with an ellipsis."""
-    if not text.isprintable():  # a name may hold anything, and must not speak to the terminal
-        text = "".join(each if each.isprintable() else " " for each in text)
+    text = text.replace("\n", " ")
     length = cell_len(text)
     if length > room:
         return f"{set_cell_size(text, room - 1)}…"

@@ -43,7 +43,14 @@ class Column(Generic[ItemT]):
 
     def shown(self, item: ItemT) -> str:
         """Return what is shown of *item*."""
-        return str(self.value(item)) if self.text is None else self.text(item)
+        return printable(str(self.value(item)) if self.text is None else self.text(item))
+
+
+def printable(text: str) -> str:
+    """Return *text* without what speaks to a terminal: a name may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\n" else " " for each in text)
 
 
 def _count(value: float) -> str:

@@ -24,7 +24,7 @@ def print_table(out: Console, lines: Sequence[Line], count: int) -> None:
     for column in columns:
         table.add_column(column.title, justify="right" if column.number else "left", no_wrap=True)
     for line in lines:
-        table.add_row(*(Text(column.shown(line)) for column in columns))
+        table.add_row(*(Text(column.shown(line).replace("\n", " ")) for column in columns))
     out.print(table)
     if len(lines) < count:
         out.print(f"{len(lines):,} of {count:,} processes")
