@@ -17,8 +17,10 @@ import msgspec
 
 from otpy.behaviours.child_spec import ChildSpec
 from otpy.behaviours.child_spec import Restart as RestartType
+from otpy.behaviours.child_spec import Shutdown as ShutdownType
 from otpy.behaviours.children_start import start_by_name
 from otpy.behaviours.registry_server import RegistryServer
+from otpy.behaviours.results import UNSET, Unset
 from otpy.errors import AlreadyRegistered, NoProcess, NoSuchRegistry, NotRegistered, RegistryError
 from otpy.kernel import ets_patterns, signals
 from otpy.kernel.here import current
@@ -127,6 +129,7 @@ class Registry(Roster):
         name: str,
         id: Any = None,  # noqa: A002 - OTP's name
         restart: RestartType = "permanent",
+        shutdown: ShutdownType | Unset = UNSET,
         **options: Any,
     ) -> ChildSpec:
         """Return how a supervisor starts a registry; *id* is its name unless given, *options* as in `start_link`."""
@@ -135,6 +138,7 @@ class Registry(Roster):
             id=name if id is None else id,
             start=start_by_name(cls.start_link, (), {"keys": keys, "name": name, **options}),
             restart=restart,
+            shutdown=shutdown,
         )
 
     @classmethod
@@ -341,9 +345,10 @@ class Registry(Roster):
 
     def open(self, owner: Process) -> None:
         """See Roster."""
-        super().open(owner)
-        if self.name is not None:
-            owner.runtime.registries[self.name] = self
+        with plane:
+            super().open(owner)
+            if self.name is not None and owner.exit_reason is None:
+                owner.runtime.registries[self.name] = self
 
     def _close(self) -> object:
         registries = self.pid.runtime.registries

@@ -11,6 +11,7 @@ Source: OTP ets.erl.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, final, get_args
 
 import msgspec
@@ -18,7 +19,8 @@ import msgspec
 from otpy.errors import NoProcess, TableDenied, TableExists, TableGone
 from otpy.kernel import ets_changes as changes
 from otpy.kernel import ets_patterns, signals
-from otpy.kernel.ets_reading import BAGS, Kind, Reader, Snapshot
+from otpy.kernel.ets_patterns import bind
+from otpy.kernel.ets_reading import BAGS, UNSET, Kind, Reader, Snapshot, fixed_key
 from otpy.kernel.ets_rows import Draft, Index, Remake, Row, Store
 from otpy.kernel.here import current
 from otpy.kernel.messages import SIGNALS
@@ -28,6 +30,10 @@ from otpy.kernel.process import Process, checked_pid, deliver
 from otpy.kernel.runtime import current_runtime
 
 T = TypeVar("T")
+
+_AT_ONCE = 8
+"""How often a change of the whole table is drafted: it comes to nothing if somebody changes a row meanwhile."""
+
 Access: TypeAlias = Literal["protected", "public", "private"]
 Heir: TypeAlias = Pid | tuple[Pid, Any]
 
@@ -227,15 +233,31 @@ class Table(Reader):
         return self._store.close(), order, data
 
     def replace_rows(self, change: Callable[[Row], Row]) -> None:
-        """Put `change(row)` in the place of every row, all at once. For upgrades, when what rows hold gets new classes.
+        """Put `change(row)` in the place of every row. For upgrades, when what rows hold gets new classes.
 
-        *change* may be called again for a row, if somebody changes the table meanwhile. Raises KeysCollide, and leaves
-        the table as it is, if two keys of a table that has one row of each are equal afterwards.
+        It happens all at once, but key by key if others change the table all the time; *change* may be called again for
+        a row then. Raises KeysCollide if two keys of a table that has one row of each are equal afterwards.
         """
-        while (draft := Remake(self._store, self.keypos, unique=self.kind not in BAGS)).is_of_living:
+        for _ in range(_AT_ONCE):
+            draft = Remake(self._store, self.keypos, unique=self.kind not in BAGS)
+            if not draft.is_of_living:
+                return
             draft.change(change)
             if draft.put_in_place():
                 return
+        for key in self._all_keys():
+            self._exchange(key, change)
+
+    def _exchange(self, key: Any, change: Callable[[Row], Row]) -> None:
+        while self._store.index is not None:
+            draft = Draft(self._store)
+            changes.exchange(draft, self, key, change)
+            if draft.is_empty or draft.put_in_place():
+                return
+
+    def _all_keys(self) -> list[Any]:
+        index = self._store.index or {}
+        return [key for bucket in list(index.values()) for key, _ in bucket]
 
     # -- who may do what
 
@@ -324,19 +346,34 @@ class Table(Reader):
         self._change(lambda draft: changes.delete_object(draft, self, row))
 
     def match_delete(self, pattern: Row) -> int:
-        """Take out the rows that match *pattern*, all at once, and return how many they were; see `match`."""
-        return self._change(lambda draft: changes.delete_matching(draft, self, pattern))
+        """Take out the rows that match *pattern*, and return how many they were; see `match`, and `select_delete`."""
+        key = fixed_key(self, pattern)
+        if key is UNSET:
+            return self.select_delete(lambda row: bind(pattern, row) is not None)
+        return self._change(lambda draft: changes.delete_of(draft, key, lambda row: bind(pattern, row) is not None))
 
     def select_delete(self, where: Callable[[Row], object]) -> int:
-        """Take out the rows for which `where(row)` is true, all at once, and return how many they were.
+        """Take out the rows for which `where(row)` is true, and return how many they were.
 
-        *where* may be called again for a row, if somebody changes the table meanwhile.
+        They go all at once, but key by key if others change the table all the time; *where* may be called again for a
+        row then.
         """
-        return self._change(lambda draft: changes.delete_where(draft, where))
+        for _ in range(_AT_ONCE):
+            self._may_write()
+            draft = Draft(self._store)
+            count = changes.delete_where(draft, where)
+            if draft.is_empty or draft.put_in_place():
+                return count
+        return sum(self._change(partial(changes.delete_of, key=key, where=where)) for key in self._all_keys())
 
     def delete_all(self) -> None:
         """Take every row out."""
-        self._change(Draft.clear)
+        left = None
+        while left is None:
+            version = self._store.version
+            self._may_write()
+            with plane:
+                left = self._store.clear(version)
 
     def update_counter(
         self, key: Any, increment: int = 1, default: Row | None = None, *, position: int | None = None

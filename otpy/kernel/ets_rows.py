@@ -54,6 +54,16 @@ class Store:
         """Have every draft under way begun anew, which asks again who may do what."""
         self.version += 1
 
+    def clear(self, version: int) -> Index | None:
+        """Take every row out, inside the plane, and return them; None if the store has changed since *version*."""
+        fresh: Index = {}
+        if self.version != version or self.index is None:
+            return None
+        left, self.index, self.size = self.index, fresh, 0
+        self.shape += 1
+        self.version = version + 1
+        return left
+
     def close(self) -> Index | None:
         """Let the table be gone; return what was in it, for the caller to drop outside every lock."""
         left, self.index = self.index, None
@@ -98,14 +108,14 @@ class Draft:
                 continue
         return otherwise
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to be changed."""
+        return not self._buckets
+
     def all(self) -> list[tuple[Any, Rows]]:
         """Return each key with its rows, as they were when the draft began."""
         return [each for bucket in list(self._index.values()) for each in bucket]
-
-    def clear(self) -> None:
-        """Take every key out."""
-        for key, _ in self.all():
-            self.put(key, ())
 
     def _bucket(self, number: int) -> Bucket:
         bucket = self._buckets.get(number)
@@ -190,10 +200,12 @@ class Remake:
     def put_in_place(self) -> bool:
         """Exchange the rows, all at once; False if the store has changed since this began."""
         made, store, version = self._made, self._store, self._version
+        if made is None:
+            return True
         with plane:
             if store.version != version:
                 return False
-            if made is not None and store.index is not None:
+            if store.index is not None:
                 store.index = made
                 store.shape += 1
                 store.version = version + 1

@@ -206,8 +206,9 @@ class Roster:
     def open(self, owner: Process) -> None:
         """Live and end with *owner*, which calls this in its `init`."""
         with plane:
-            signals.own(owner, self)
             self.owner = owner
+            if owner.exit_reason is None:
+                signals.own(owner, self)
 
     def released(self, owner: Process) -> object:
         """See otpy.kernel.process.Belonging: *owner* has ended, and its entries with it, or the roster itself."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
@@ -13,7 +14,7 @@ import otpy
 from otpy import Table
 from otpy.kernel.plane import in_plane
 from tests.kernel.ets_kit import KINDS, Clash, Kind, owner_of
-from tests.support import get, inside, reason_of
+from tests.support import DEADLINE, get, inside, reason_of
 
 kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -226,3 +227,38 @@ def test_a_table_that_ends_under_its_users_says_so() -> None:
                     use(table)
 
             at_once(use_until_gone, use_until_gone, functools.partial(otpy.exit, pid, otpy.Kill()))
+
+
+@contextlib.contextmanager
+def written_all_the_time(table: Table) -> Generator[None]:
+    """Have another thread change a row of *table* as often as it can."""
+    stop, begun = threading.Event(), threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            table.update_counter("counter", 1, ("counter", 0))
+            begun.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert begun.wait(DEADLINE)
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(DEADLINE)
+
+
+def test_a_change_of_all_rows_comes_to_its_end_while_others_write() -> None:
+    """If not at once then key by key: an upgrade must not wait for a quiet moment that never comes."""
+    with otpy.runtime():
+        table = Table(access="public")
+        table.insert(*((number, "old") for number in range(3000)))
+        with written_all_the_time(table):
+            table.replace_rows(lambda row: (row[0], "new") if row[1] == "old" else row)
+            assert table.select_count(lambda row: row[1] == "new") == 3000
+            assert table.match_delete((Table.ANY, "new")) == 3000
+            table.insert(*((number, "more") for number in range(3000)))
+            table.delete_all()
+            assert table.size() <= 1
+        assert {row[0] for row in table.to_list()} <= {"counter"}
