@@ -66,14 +66,14 @@ class Table(Reader):
     """A table of rows: tuples, found by their key, which stands at *keypos*.
 
     A `set` has one row of each key, an `ordered_set` too and knows the next key, a `bag` any number of different ones,
-    a `duplicate_bag` also of equal ones.
-    Keys are told apart by hash and `==`. The running process owns the table. Everybody reads a `protected` table, and
-    its owner alone changes it; a `public` one everybody changes, a `private` one nobody else reads. It ends with its
-    owner, unless *heir* (a pid, or a pid and some data) lives: that one gets it, and `Transfer(table, from_pid, data)`.
+    a `duplicate_bag` also of equal ones. Keys are told apart by hash and `==`. The running process owns the table.
+    Everybody reads a `protected` table, and its owner alone changes it; a `public` one everybody changes, a `private`
+    one nobody else reads. It ends with its owner, unless *heir* (a pid, or a pid and some data) lives: that one gets
+    it, and `Transfer(table, from_pid, data)`.
 
-    Every operation is atomic: others see all of it or nothing. Rows go in and out by reference, like messages; an
-    upgrade of the owner brings them to its new classes, as it does with messages that wait. A table with a *name* is
-    found with `Table.whereis(name)`.
+    Every operation is atomic: others see all of it or nothing (but see `select_delete`). Rows go in and out by
+    reference, like messages; an upgrade brings them to its new classes, as it does with messages that wait. A table
+    with a *name* is found with `Table.whereis(name)`.
 
     Source: OTP ets.erl: new/2.
     """
