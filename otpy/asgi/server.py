@@ -143,9 +143,14 @@ class AsgiServer(GenServer[Settings]):
         log.info("%s listens on %s", running.process.display_name, running.address.url)
         return Ok(arg)
 
-    async def handle_call(self, request: GetAddress, from_: From, state: Settings) -> Reply[Address, Settings]:
+    async def handle_call(
+        self, request: Any, from_: From, state: Settings
+    ) -> Reply[Address, Settings] | NoReply[Settings]:
         """Tell where it listens."""
-        return Reply(self.running.address, state)
+        if isinstance(request, GetAddress):
+            return Reply(self.running.address, state)
+        log.error("%r: %r asked for what no web server does: %r", self.running.process, from_, request)
+        return NoReply(state)
 
     async def handle_info(self, message: Any, state: Settings) -> NoReply[Settings] | Stop[Settings]:
         """Take the news of uvicorn and of upgrades."""

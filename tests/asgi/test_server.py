@@ -91,6 +91,20 @@ async def _asked() -> asgi.Address:
 
 
 @outside
+def test_what_it_does_not_understand_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
+    """Browsers depend on it: what comes by mistake is noted."""
+    _, web = start()
+    with caplog.at_level(logging.WARNING, "otpy.asgi"):
+        request = otpy.send_request("web", "what?")
+        otpy.send("web", "unexpected")
+        asgi.address("web")
+    assert otpy.check_response(request) is None
+    assert "asked for what no web server does: 'what?'" in caplog.text
+    assert "unexpected message: 'unexpected'" in caplog.text
+    assert web.get("/").status_code == 200
+
+
+@outside
 def test_endpoints_call_servers() -> None:
     """With `acall` where they are coroutines, with `call` where the framework has threads for them."""
     _, web = start()
