@@ -114,7 +114,7 @@ class LoopWatch:
     def _look(self, ident: int) -> None:
         selector = self._selector
         step: FrameType | None = None  # the step that was seen at the last look
-        since = told = 0.0
+        since, told = 0.0, False
         turns, idle_looks = -1, 0
         while True:
             before = time.monotonic()
@@ -129,9 +129,9 @@ class LoopWatch:
                 continue
             seen = _step_of(ident)
             if seen is not step or seen is None:
-                step, since, told = seen, now, 0.0
+                step, since, told = seen, now, False
             elif not told and now - since >= self._slow and selector.turns == turns:
-                told = now
+                told = True
                 self._tell(ident, seen, now - since)
 
     def _sleep_until_work(self) -> None:
