@@ -145,8 +145,7 @@ def test_when_it_fails_all_children_come_back(otp_runtime: object, module: Make,
         upgrade.reload_module("m_tree", new, force_rollback_at=step)
     assert list(running(top).items()) == list(before.items())
     assert [otpy.call(pid, "state") for pid in before.values()] == [(name, ["kept"]) for name in "abc"]
-    processes = otpy.processes()
-    assert set(processes) == {top, *before.values()}
+    eventually(lambda: set(otpy.processes()) == {top, *before.values()})  # who carried it out is just leaving
     assert otpy.sys.get_state(top).leaving == []
     upgrade.reload_module("m_tree", new)
     assert list(running(top)) == ["x", "c", "b"]
