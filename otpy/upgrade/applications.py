@@ -39,7 +39,7 @@ _before: Final[WeakKeyDictionary[Runtime, deque[tuple[frozenset[str], _Tables]]]
 
 @final
 class Renewal:
-    """What one upgrade brings to the applications that are loaded. Use it once: `install`, then `stand`."""
+    """What one upgrade brings to the applications that are loaded. Use it once: the methods as they stand."""
 
     def __init__(self, runtime: Runtime, modules: frozenset[str], options: Options) -> None:
         self._runtime = runtime
@@ -47,6 +47,24 @@ class Renewal:
         self._options = options
         self._differs: dict[str, Changes] = {}
         self._tables: _Tables = {}
+        self._new_tables: _Tables = {}
+
+    def read(self) -> None:
+        """Read what pyproject.toml says now, while all still run. Going back reads nothing: it must not fail for that.
+
+        Raises IncompatibleUpgrade for what cannot be read, or makes no sense.
+        """
+        loaded = {} if self._options.identity else dict(application.known().loaded)
+        self._tables = {name: old.table for name, old in loaded.items() if old.table is not None}
+        if self._options.back_to:
+            entry = self._entry()
+            self._new_tables = self._tables if entry is None else {**self._tables, **entry[1]}
+            return
+        for name, old in loaded.items():
+            with _refusing(name):
+                table = _read(old, self._options.paths)
+                if table is not None:
+                    self._new_tables[name] = table
 
     @contextlib.contextmanager
     def rehearsed(self, new: Callable[[type], type]) -> Generator[None]:
@@ -59,7 +77,7 @@ class Renewal:
         if not loaded:
             yield
             return
-        found = self._renewed_all(loaded, new)
+        found = self._renewed(loaded, new)
         differ = {name: each for name, each in found.items() if changes(loaded[name].spec.env, each.spec.env)}
         known.rehearsed = {name: known.env.made(name, each.spec.env) for name, each in differ.items()}
         try:
@@ -76,20 +94,15 @@ class Renewal:
         loaded = dict(known.loaded)
         if not loaded or self._options.identity:
             return
-        self._tables = {name: old.table for name, old in loaded.items() if old.table is not None}
-        found = self._renewed_all(loaded, current_version)
+        found = self._renewed(loaded, current_version)
         between_slices(self._runtime, partial(self._put, known, found, journal))  # while the controller does nothing
 
-    def _renewed_all(self, loaded: Mapping[str, Found], new: Any) -> dict[str, Found]:
-        tables = self._tables_of_before() if self._options.back_to else {}
-        return {name: self._renewed(old, tables.get(name), new) for name, old in loaded.items()}
-
-    def _renewed(self, old: Found, table: Table | None, new: Any) -> Found:
-        try:
-            return again(old, table or _read(old, self._options.paths), new=new)
-        except Exception as error:
-            msg = f"application {old.spec.name}: {error}"
-            raise IncompatibleUpgrade(msg) from error
+    def _renewed(self, loaded: Mapping[str, Found], new: Any) -> dict[str, Found]:
+        found: dict[str, Found] = {}
+        for name, old in loaded.items():
+            with _refusing(name):
+                found[name] = again(old, self._new_tables.get(name), new=new)
+        return found
 
     def _put(self, known: Applications, found: dict[str, Found], journal: Journal) -> None:
         for name, new in found.items():
@@ -118,9 +131,14 @@ class Renewal:
         """Return what was noted at the last upgrade of these modules, which is taken back."""
         return next((entry for entry in reversed(_before.get(self._runtime, ())) if entry[0] == self._modules), None)
 
-    def _tables_of_before(self) -> _Tables:
-        entry = self._entry()
-        return {} if entry is None else entry[1]
+
+@contextlib.contextmanager
+def _refusing(name: str) -> Generator[None]:
+    try:
+        yield
+    except Exception as error:
+        msg = f"application {name}: {error}"
+        raise IncompatibleUpgrade(msg) from error
 
 
 def _read(found: Found, paths: Mapping[str, str]) -> Table | None:

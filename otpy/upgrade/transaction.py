@@ -172,6 +172,7 @@ class Transaction:
         self._refuse_other_runtimes()
         self._check_classes(members)
         self._renewal = Renewal(self.runtime, frozenset(self.preparation.new), self.options)
+        self._renewal.read()
         if members and self.options.rehearse:
             with self._renewal.rehearsed(self._will_be):
                 self.rehearsal, proposals = rehearse(self, members)

@@ -320,6 +320,18 @@ class Top(""",
 )
 
 
+@inside
+def test_going_back_reads_no_file(releases: Path) -> None:
+    """It is for when something is wrong, such as that file."""
+    application.start("m_release_shop")
+    upgrade.release(releases / "2")
+    for vsn in ("1", "2"):
+        (releases / vsn / "pyproject.toml").write_text("[tool.otpy")
+    upgrade.rollback()
+    assert application.get_key("m_release_shop", "vsn") == "1"
+    assert application.get_all_env("m_release_shop") == {"port": 80}
+
+
 @pytest.mark.parametrize("step", [None, "children"])
 @inside
 def test_conversions_and_added_children_see_the_new_environment(module: Make, step: Any) -> None:
