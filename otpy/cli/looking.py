@@ -20,6 +20,7 @@ from otpy.behaviours.gen_server import Behaviour
 from otpy.behaviours.tree import below, roots
 from otpy.cli.exits import BadInput
 from otpy.cli.frames import FrameError, Said
+from otpy.cli.plain import sendable
 from otpy.cli.rows import Batch, Child, Details, Level, Row, Upgrade
 from otpy.kernel import events
 from otpy.kernel.primitives import process_info, status_of
@@ -130,9 +131,9 @@ def rows(living: Iterable[Process]) -> Iterator[Row]:
         vsn = process.vsn
         yield Row(
             process.id,
-            process.display_name,
+            sendable(process.display_name),
             type(actor).__qualname__,
-            "" if vsn is None else str(vsn),
+            "" if vsn is None else sendable(str(vsn)),
             status_of(process),
             len(process.mailbox or ()) + len(process.held or ()),
             process.reductions,
@@ -169,7 +170,7 @@ def _text(ident: object) -> str:
     """Return the id of a child as text; the children of a pool have none."""
     if ident is None:
         return ""
-    return ident if isinstance(ident, str) else repr(ident)
+    return sendable(ident if isinstance(ident, str) else repr(ident))
 
 
 # -- one process -----------------------------------------------------------------------------------------

@@ -26,12 +26,14 @@ def plain(value: object) -> Plain:
     match value:
         case None | bool():
             return value
-        case str() | float():
-            return str(value) if isinstance(value, str) else float(value)
+        case str():
+            return sendable(str(value))
+        case float():
+            return float(value)
         case int() if -_MAX_INT <= value <= _MAX_INT:
             return int(value)
         case Mapping():
-            return {str(key): plain(each) for key, each in cast("Mapping[object, object]", value).items()}
+            return {sendable(str(key)): plain(each) for key, each in cast("Mapping[object, object]", value).items()}
         case msgspec.Struct():
             return _fields(value, value.__struct_fields__)
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -41,7 +43,12 @@ def plain(value: object) -> Plain:
         case Sequence() | AbstractSet():
             return [plain(each) for each in cast("Iterable[object]", value)]
         case _:
-            return str(value)
+            return sendable(str(value))
+
+
+def sendable(text: str) -> str:
+    """Return *text* as UTF-8 can hold it: what is no Unicode, such as half of a surrogate pair, as an escape."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def fields(value: object) -> dict[str, Plain]:

@@ -21,6 +21,7 @@ from otpy.cli.evaluating import Scope
 from otpy.cli.evaluator import Asked, Completed, Done, Evaluator, Job, Typed
 from otpy.cli.exits import BadInput, Failed
 from otpy.cli.frames import FrameError, Said
+from otpy.cli.plain import sendable
 from otpy.cli.version import version
 from otpy.errors import ReceiveTimeout
 from otpy.kernel.here import current
@@ -171,10 +172,10 @@ class Shell:
 
 
 def telling(emit: Emit) -> Tell:
-    """Return what sends output to the client. What is no Unicode is written as an escape."""
+    """Return what sends output to the client."""
 
     def tell(kind: str, text: str) -> None:
-        emit.encoded(kind, {"text": text.encode("utf-8", "backslashreplace").decode()})
+        emit.encoded(kind, {"text": sendable(text)})
 
     return tell
 

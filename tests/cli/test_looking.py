@@ -217,6 +217,15 @@ def test_a_large_state_is_cut(here: Here) -> None:
     assert len(state) < 10_000
 
 
+def test_a_name_that_is_no_unicode_is_escaped(here: Here) -> None:
+    """One odd name does not hide all the others, in the tree of `otpy tree` either."""
+    Echo.start(name="half \ud800")
+    [row] = all_processes(here.socket).rows
+    assert row.name == "half \\ud800"
+    assert "half \\ud800" in here.otpy("tree").out
+    assert "half \\ud800" in details_of(here.socket, row.pid).pid
+
+
 def test_who_has_no_state_or_is_not_there_is_said(here: Here) -> None:
     """Instead of a traceback."""
     plain = otp.spawn(otp.receive)
