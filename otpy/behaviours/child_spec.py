@@ -143,6 +143,10 @@ def _bad_flags(what: str, given: object, accepted: str) -> BadSupFlags:
 # -- specs -----------------------------------------------------------------------------------------
 
 
+AnyChildSpec: TypeAlias = ChildSpec | Mapping[str, Any] | type
+"""What stands for a child spec: itself, its fields, or a class whose `child_spec()` it is."""
+
+
 def check_specs(specs: object, flags: SupFlags | None = None) -> list[ChildSpec] | BadChildSpec:
     """Return the checked specs in order, or the refusal of the first bad one.
 

@@ -15,7 +15,16 @@ from typing import Any, Self, final
 
 import msgspec
 
-from otpy.behaviours.child_spec import ChildCounts, ChildInfo, ChildSpec, SupFlags, check_flags, check_spec, forget_args
+from otpy.behaviours.child_spec import (
+    AnyChildSpec,
+    ChildCounts,
+    ChildInfo,
+    ChildSpec,
+    SupFlags,
+    check_flags,
+    check_spec,
+    forget_args,
+)
 from otpy.behaviours.children_pool import Pool
 from otpy.behaviours.children_start import Outcome
 from otpy.behaviours.children_state import Child, Children, launch
@@ -211,7 +220,7 @@ def _check(spec: object) -> ChildSpec | BadChildSpec:
 # -- requests --------------------------------------------------------------------------------------
 
 
-def start_child(server: Dest, spec: ChildSpec | Mapping[str, Any] | type) -> Any:
+def start_child(server: Dest, spec: AnyChildSpec) -> Any:
     """Start a child. Returns its Pid, `(Pid, info)`, or None if its start was ignored (nothing is kept then).
 
     Raises BadChildSpec for what is no spec, in the caller and before anything is sent; MaxChildren;

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias, TypedDict, Unpack, get_args
 import msgspec
 
 from otpy.behaviours import gen, gen_server, supervisor
-from otpy.behaviours.child_spec import ChildCounts, ChildInfo, ChildSpec, SupFlags, check_spec
+from otpy.behaviours.child_spec import AnyChildSpec, ChildCounts, ChildInfo, ChildSpec, SupFlags, check_spec
 from otpy.behaviours.child_spec import Restart as RestartType
 from otpy.behaviours.child_spec import Shutdown as ShutdownType
 from otpy.behaviours.children_ordered import OrderedChildren
@@ -61,7 +61,7 @@ class Partitions(msgspec.Struct, frozen=True):
     Raises BadChildSpec; TypeError or ValueError for options that cannot be.
     """
 
-    child_spec: ChildSpec | Mapping[str, Any] | type
+    child_spec: AnyChildSpec
     partitions: int | None = None
     strategy: Strategy = "one_for_one"
     max_restarts: int = 3
@@ -123,7 +123,7 @@ class PartitionSupervisor(Supervisor):
     @classmethod
     def start_link(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - a spec and its options
         cls,
-        child_spec: ChildSpec | Mapping[str, Any] | type | None = None,
+        child_spec: AnyChildSpec | None = None,
         *,
         name: Name,
         **options: Unpack[PartitionOptions],
@@ -139,7 +139,7 @@ class PartitionSupervisor(Supervisor):
     @classmethod
     def child_spec(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - a spec and its options
         cls,
-        child_spec: ChildSpec | Mapping[str, Any] | type | None = None,
+        child_spec: AnyChildSpec | None = None,
         *,
         name: Name,
         restart: RestartType = "permanent",

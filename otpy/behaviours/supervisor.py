@@ -21,6 +21,7 @@ from otpy.behaviours.child_spec import (
     AUTO_SHUTDOWNS,
     MFA,
     UNSET,
+    AnyChildSpec,
     AutoShutdown,
     ChildCounts,
     ChildInfo,
@@ -78,7 +79,7 @@ class Supervisor(SupervisorServer):
 
     __slots__ = ()
 
-    def init(self, arg: Any) -> tuple[SupFlags, Iterable[ChildSpec]] | Ignore:
+    def init(self, arg: Any) -> tuple[SupFlags, Iterable[AnyChildSpec]] | Ignore:
         """Return the flags and the child specs; or Ignore(), and nothing is started.
 
         It runs again when the supervisor's code is changed.
@@ -166,7 +167,7 @@ class PlainSupervisor(Supervisor):
 
 
 def start_link(
-    children: Iterable[ChildSpec | Mapping[str, Any]],
+    children: Iterable[AnyChildSpec],
     *,
     flags: SupFlags | Mapping[str, Any] = SupFlags(),  # noqa: B008 - a frozen value
     name: Name | None = None,

@@ -40,6 +40,7 @@ def use() -> None:
     assert_type(supervisor.get_childspec(shop, "one"), ChildSpec)
     assert_type(supervisor.start_child(shop, ChildSpec("five", Worker)), Any)
     supervisor.terminate_child(shop, "one")
+    supervisor.start_link([Worker, {"id": "two", "start": Worker}])
     plain = supervisor.start_link([Worker.child_spec(1)], flags={"strategy": "one_for_all"})
     pool = otpy.DynamicSupervisor.start_link(max_children=10, max_restarts=1, max_seconds=1.0, name="pool")
     otpy.dynamic_supervisor.start_child(pool, Worker.child_spec(1))

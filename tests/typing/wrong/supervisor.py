@@ -65,7 +65,7 @@ def wrong_specs() -> None:
 def wrong_requests(shop: otpy.Pid) -> None:
     """Requests that are none."""
     supervisor.start_link(Worker.child_spec(1))  # error: a list
-    supervisor.start_link([Worker])  # error: specs
+    supervisor.start_link(["worker"])  # error: specs
     supervisor.which_children(shop, 1)  # error: one argument
     supervisor.count_children(shop).actives  # error: active
     spec: dict[str, Any] = supervisor.get_childspec(shop, "id")  # error: a ChildSpec
