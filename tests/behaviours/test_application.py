@@ -207,6 +207,22 @@ def test_who_was_to_start_it_may_be_killed() -> None:
 
 
 @inside
+def test_a_start_whose_starter_was_killed_leaves_nothing_behind() -> None:
+    """The caller has been told that it failed."""
+
+    def start(_args: object) -> otpy.Pid:
+        starter: Any = otpy.self_pid().starter  # type: ignore[attr-defined]
+        otpy.exit(starter, otpy.Kill())
+        return top("shop")
+
+    with pytest.raises(otpy.ApplicationStartFailed) as failed:
+        application.start(make("shop", [], start))
+    assert failed.value.reason == otpy.Killed()
+    eventually(lambda: otpy.whereis("shop") is None)
+    assert running() == []
+
+
+@inside
 def test_a_library_has_no_process() -> None:
     """It counts as started for those that depend on it."""
     application.load(application.ApplicationSpec(name="lib", vsn="7"))

@@ -30,7 +30,7 @@ from otpy.kernel.messages import Down, Exit
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import exit, link, monitor, receive, trap_exit  # noqa: A004 - OTP's name
 from otpy.kernel.process import Process
-from otpy.kernel.reasons import ExitProcess, Kill, Normal, Reason, Shutdown, reason_of
+from otpy.kernel.reasons import ExitProcess, Kill, Killed, Normal, Reason, Shutdown, reason_of
 
 log = logging.getLogger("otpy.application")
 
@@ -75,6 +75,9 @@ class ApplicationMaster(GenServer[Running]):
             current()  # raises if it is the master itself that has to end
             _end_all(_linked(me))
             return Stop(ended.reason)
+        if me.starter is None or me.starter.exit_reason is not None:  # it was ended: the start has failed without it
+            _end_all([pid])
+            return Stop(Killed())
         return Ok(Running(arg.spec.name, app, pid, state))
 
     def handle_call(self, request: Any, from_: From, state: Running) -> Any:
