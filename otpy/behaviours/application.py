@@ -39,7 +39,6 @@ from otpy.errors import (
     ApplicationAlreadyStarted,
     ApplicationError,
     ApplicationNotLoaded,
-    ApplicationNotStarted,
     BadApplicationSpec,
     CallError,
     OtpyError,
@@ -179,7 +178,7 @@ def _ensure_started(app: App, type_: StartType, started: list[str], above: tuple
 def _stop_again(name: str) -> None:
     try:
         stop(name)
-    except (ApplicationNotStarted, CallError):  # it has ended meanwhile, or the runtime has
+    except OtpyError:  # it has ended meanwhile, or the runtime has: the error that led here is the one to be told
         return
 
 

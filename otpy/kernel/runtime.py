@@ -322,7 +322,8 @@ def runtime(
         msg = "a runtime is started by a thread of your own, not inside a process; there, use start or spawn"
         raise BlockingRefused(msg)
     if here.process is not None and here.process.fenced:
-        current()
+        with contextlib.suppress(NotRunning):  # the one before was stopped from inside, and this is a new one
+            current()
     made = Runtime(
         clock=clock,
         debug=debug,

@@ -441,8 +441,21 @@ def test_a_program_is_told_why_the_runtime_that_it_ran_in_has_stopped() -> None:
         otpy.stop(pid, otpy.Shutdown())
         otpy.receive(timeout=20)
 
-    with pytest.raises(otpy.NotRunning, match="the permanent application 'shop' ended with Shutdown"):
+    with otpy.runtime(), pytest.raises(otpy.NotRunning, match="the permanent application 'shop' ended with Shutdown"):
         otpy.run(main)
+
+
+def test_a_new_runtime_may_follow_one_that_was_stopped_from_inside() -> None:
+    """Also inside its block, which its thread has not left yet."""
+    with otpy.runtime() as runtime:
+        assert running() == []
+        runtime.halt("for a test")
+        eventually_outside(lambda: runtime.stopped)
+        with otpy.runtime():
+            application.start(make("shop", []))
+            assert running() == ["shop"]
+        with pytest.raises(otpy.NotRunning, match="stopped from inside: for a test"):
+            running()
 
 
 @pytest.mark.parametrize("type_", TYPES)
