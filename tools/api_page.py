@@ -106,8 +106,10 @@ def parameters(value: Any) -> str:
 
 
 def shown(default: Any) -> Any:
-    """Return what prints as *default*: a function by its name, for its place in memory is another each time."""
-    return default if not inspect.isfunction(default) else Named(default.__name__)
+    """Return what prints as *default*: its place in memory, which many objects print, is another each time."""
+    if " at 0x" not in repr(default):
+        return default
+    return Named(getattr(default, "__name__", f"{type(default).__name__}()"))
 
 
 class Named(str):
