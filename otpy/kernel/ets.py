@@ -21,7 +21,8 @@ from otpy.kernel import ets_changes as changes
 from otpy.kernel import ets_patterns, signals
 from otpy.kernel.ets_patterns import bind
 from otpy.kernel.ets_reading import BAGS, UNSET, Kind, Reader, Snapshot, fixed_key
-from otpy.kernel.ets_rows import Draft, Index, Remake, Row, Store
+from otpy.kernel.ets_rows import Draft, Index, Row, Store
+from otpy.kernel.ets_sweep import Sweep
 from otpy.kernel.here import current
 from otpy.kernel.messages import SIGNALS
 from otpy.kernel.pid import Pid, next_number
@@ -232,32 +233,14 @@ class Table(Reader):
         order, self._order = self._order, None
         return self._store.close(), order, data
 
-    def replace_rows(self, change: Callable[[Row], Row]) -> None:
-        """Put `change(row)` in the place of every row. For upgrades, when what rows hold gets new classes.
+    def replace_rows(self, change: Callable[[Row], Row | None]) -> int:
+        """Put `change(row)` in the place of every row, or nothing, all at once; return how many rows have gone.
 
-        It happens all at once, but key by key if others change the table all the time; *change* may be called again for
-        a row then. Raises KeysCollide if two keys of a table that has one row of each are equal afterwards.
+        For upgrades, when what rows hold gets new classes. *change* is called again for rows that come or change
+        meanwhile. Raises KeysCollide, and leaves the table as it is, if two keys of a table that has one row of each
+        are equal afterwards.
         """
-        for _ in range(_AT_ONCE):
-            draft = Remake(self._store, self.keypos, unique=self.kind not in BAGS)
-            if not draft.is_of_living:
-                return
-            draft.change(change)
-            if draft.put_in_place():
-                return
-        for key in self._all_keys():
-            self._exchange(key, change)
-
-    def _exchange(self, key: Any, change: Callable[[Row], Row]) -> None:
-        while self._store.index is not None:
-            draft = Draft(self._store)
-            changes.exchange(draft, self, key, change)
-            if draft.is_empty or draft.put_in_place():
-                return
-
-    def _all_keys(self) -> list[Any]:
-        index = self._store.index or {}
-        return [key for bucket in list(index.values()) for key, _ in bucket]
+        return Sweep(self._store, self.keypos, change, unique=self.kind not in BAGS).run()
 
     # -- who may do what
 
@@ -346,34 +329,30 @@ class Table(Reader):
         self._change(lambda draft: changes.delete_object(draft, self, row))
 
     def match_delete(self, pattern: Row) -> int:
-        """Take out the rows that match *pattern*, and return how many they were; see `match`, and `select_delete`."""
+        """Take out the rows that match *pattern*, all at once, and return how many they were; see `match`."""
         key = fixed_key(self, pattern)
         if key is UNSET:
             return self.select_delete(lambda row: bind(pattern, row) is not None)
-        return self._change(lambda draft: changes.delete_of(draft, key, lambda row: bind(pattern, row) is not None))
+        return self._change(lambda draft: changes.delete_matching(draft, key, pattern))
 
     def select_delete(self, where: Callable[[Row], object]) -> int:
         """Take out the rows for which `where(row)` is true, and return how many they were.
 
-        They go all at once, but key by key if others change the table all the time; *where* may be called again for a
-        row then.
+        *where* is called again for rows that somebody changes meanwhile. It must not change the table itself: one that
+        always does raises TableError.
         """
-        for _ in range(_AT_ONCE):
-            self._may_write()
-            draft = Draft(self._store)
-            count = changes.delete_where(draft, where)
-            if draft.is_empty or draft.put_in_place():
-                return count
-        return sum(self._change(partial(changes.delete_of, key=key, where=where)) for key in self._all_keys())
+        self._may_write()
+        gone = self.replace_rows(lambda row: None if where(row) else row)
+        self._may_write()
+        return gone
 
     def delete_all(self) -> None:
         """Take every row out."""
-        left = None
-        while left is None:
-            version = self._store.version
+        self._may_write()
+        with plane:
             self._may_write()
-            with plane:
-                left = self._store.clear(version)
+            left = self._store.clear()
+        del left
 
     def update_counter(
         self, key: Any, increment: int = 1, default: Row | None = None, *, position: int | None = None

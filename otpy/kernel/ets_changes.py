@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from operator import is_
+from collections.abc import Mapping
 from typing import Any
 
 from otpy.errors import NoSuchKey, TableError
+from otpy.kernel.ets_patterns import bind
 from otpy.kernel.ets_reading import BAGS, Reader
-from otpy.kernel.ets_rows import Draft, KeysCollide, Row, Rows
+from otpy.kernel.ets_rows import Draft, Row, Rows
 
 
 def insert(draft: Draft, table: Reader, rows: Rows) -> None:
@@ -42,32 +42,13 @@ def delete_object(draft: Draft, table: Reader, row: Row) -> None:
         draft.put(key, kept)
 
 
-def delete_where(draft: Draft, where: Callable[[Row], object]) -> int:
-    """Take out the rows for which *where* is true; return how many they were."""
-    return sum(delete_of(draft, key, where) for key, _ in draft.all())
-
-
-def delete_of(draft: Draft, key: Any, where: Callable[[Row], object]) -> int:
-    """Take out the rows of *key* for which *where* is true; return how many they were."""
+def delete_matching(draft: Draft, key: Any, pattern: Row) -> int:
+    """Take out the rows of *key* that match *pattern*; return how many they were."""
     rows = draft.rows(key)
-    kept = tuple(row for row in rows if not where(row))
+    kept = tuple(row for row in rows if bind(pattern, row) is None)
     if len(kept) < len(rows):
         draft.put(key, kept)
     return len(rows) - len(kept)
-
-
-def exchange(draft: Draft, table: Reader, key: Any, change: Callable[[Row], Row]) -> None:
-    """Put `change(row)` in the place of each row of *key*. Raises KeysCollide."""
-    old = draft.rows(key)
-    new = tuple(change(row) for row in old)
-    if all(map(is_, old, new)):
-        return
-    draft.put(key, ())
-    for row in new:
-        there = draft.rows(row[table.keypos])
-        if there and table.kind not in BAGS:
-            raise KeysCollide(row[table.keypos])
-        draft.put(row[table.keypos], (*there, row))
 
 
 def add_up(draft: Draft, table: Reader, key: Any, *, place: int, increment: int, default: Row | None) -> int:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, final
 
 from otpy.kernel import signals
-from otpy.kernel.ets_rows import KeysCollide
+from otpy.kernel.ets_sweep import KeysCollide
 from otpy.kernel.pid import Pid, next_number
 from otpy.kernel.plane import plane
 from otpy.kernel.process import Process

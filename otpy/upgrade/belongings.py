@@ -16,7 +16,7 @@ from otpy.behaviours.migrations import Migration
 from otpy.code.journal import Journal
 from otpy.errors import MigrationFailed
 from otpy.kernel.ets import Table, rows_of
-from otpy.kernel.ets_rows import KeysCollide
+from otpy.kernel.ets_sweep import KeysCollide
 from otpy.kernel.process import Process
 from otpy.kernel.roster import Roster
 
