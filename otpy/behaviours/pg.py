@@ -12,7 +12,7 @@ Source: OTP pg.erl.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from otpy.behaviours.child_spec import ChildSpec
@@ -144,7 +144,7 @@ def demonitor(ref: Ref, *, scope: str = DEFAULT) -> bool:
 
 def _scope(name: str) -> Scope:
     scopes = current_runtime().scopes
-    found = scopes.get(name)
+    found = scopes.get(_checked(name))
     if found is None and name == DEFAULT:
         found = scopes.setdefault(name, Scope(name))
     if found is None:
@@ -162,12 +162,17 @@ def _checked(scope: object) -> str:
 def _processes(pids: Pids | None) -> list[Process]:
     if pids is None:
         return [current()]
-    return [checked_pid(pid) for pid in ([pids] if isinstance(pids, Pid) else pids)]
+    if isinstance(pids, Pid):
+        return [checked_pid(pids)]
+    if isinstance(pids, str) or not isinstance(pids, Iterable):
+        msg = f"{pids!r} is no Pid, and not several of them; names are looked up with otpy.whereis(name)"
+        raise TypeError(msg)
+    return [checked_pid(pid) for pid in pids]
 
 
-def _by_group(entries: Iterable[Entry]) -> dict[Any, list[Pid]]:
+def _by_group(entries: Sequence[Entry]) -> dict[Any, list[Pid]]:
     """Return who is in which group, who joined last first."""
     found: dict[Any, list[Pid]] = {}
-    for entry in entries:
-        found.setdefault(entry.key, []).insert(0, entry.pid)
+    for entry in reversed(entries):
+        found.setdefault(entry.key, []).append(entry.pid)
     return found

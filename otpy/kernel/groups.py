@@ -89,15 +89,16 @@ class Scope(Roster):
 
     def join(self, group: Any, pids: Sequence[Process]) -> None:
         """Let *pids* join, in front of the others. The dead do not."""
+        made = [Entry(group, pid, None) for pid in pids]
         while True:
             version = self._version
             watched = self._watched(group)
-            made = [Entry(group, pid, watched) for pid in pids]
             with plane:
                 if self._version != version:
                     continue
                 joined = [entry for entry in made if entry.pid.exit_reason is None]
                 for entry in reversed(joined):
+                    entry.value = watched
                     while not self._put(entry, self._version):
                         pass
                 if joined:
@@ -119,13 +120,14 @@ class Scope(Roster):
         ref = Ref()
         while True:
             version = self._version
-            entries = self.entries_of(*group) if group else self.entries()
+            entries = self.entries_of(*group) if group else []
             watched = self._watched(*group) if group else self._watch_all
+            watcher = Entry(group[0] if group else EVERYTHING, process, (ref, watched))
             with plane:
                 if self._version == version:
-                    self.watchers.enter(Entry(group[0] if group else EVERYTHING, process, (ref, watched)))
+                    self.watchers.enter(watcher)
                     self._version += 1
-                    return ref, entries
+                    return ref, entries if group else self.entries()
 
     def unwatch(self, ref: Ref) -> bool:
         """Undo `watch`; False if there is no such ref."""

@@ -10,6 +10,7 @@ import pytest
 
 import otpy
 from otpy import pg
+from otpy.kernel.plane import in_plane
 from otpy.kernel.runtime import current_runtime
 from tests.support import DEADLINE, down, eventually, get, idle_process, inside, reason_of
 
@@ -275,3 +276,45 @@ def test_joining_and_leaving_takes_no_longer_in_a_large_group() -> None:
     for pid in pids:
         assert pg.leave(Name(), pid)
     assert len(compared) <= len(pids)
+
+
+class Wary:
+    """A group whose hash and comparison are not to run inside the plane."""
+
+    def __hash__(self) -> int:
+        assert not in_plane()
+        return 1
+
+    def __eq__(self, other: object) -> bool:
+        assert not in_plane()
+        return isinstance(other, Wary)
+
+
+@inside
+def test_no_code_of_a_group_runs_under_a_lock() -> None:
+    """It may take its time, or use otpy itself."""
+    pg.monitor(Wary())
+    pg.join(Wary())
+    ref, members = pg.monitor(Wary())
+    assert members == pg.members(Wary()) == [otpy.self_pid()]
+    assert pg.leave(Wary())
+    assert pg.demonitor(ref)
+
+
+@pytest.mark.parametrize("pids", ["name", 5, ["name"], {}.get])
+@inside
+def test_what_is_no_process_does_not_join(pids: Any) -> None:
+    """A name is looked up first, and the error says how."""
+    for change in (pg.join, pg.leave):
+        with pytest.raises(TypeError, match=r"otpy\.whereis\(name\)"):
+            change("g", pids)
+    assert pg.which_groups() == []
+
+
+@pytest.mark.parametrize("scope", [5, None, [], ""])
+@inside
+def test_what_is_no_scope_is_refused_wherever_it_is_given(scope: Any) -> None:
+    """As where it would be started."""
+    for use in (pg.join, pg.leave, pg.members, pg.monitor):
+        with pytest.raises(TypeError, match="a scope is a non-empty str"):
+            use("g", scope=scope)
