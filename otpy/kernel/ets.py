@@ -206,10 +206,14 @@ class Table(Reader):
         del old
 
     def drop(self) -> None:
-        """Delete the table itself; later uses raise TableGone. For the owner."""
-        me = self._only_owner("delete")
+        """Delete the table itself; later uses raise TableGone. For whoever may write.
+
+        Source: OTP ets.erl: delete/1.
+        """
+        self._may_write()
         with plane:
-            signals.disown(me, self)
+            self._may_write()
+            signals.disown(self._owner, self)
             left = self._close()
         del left
 
@@ -365,7 +369,7 @@ class Table(Reader):
         place = changes.check_place(self, self.keypos + 1 if position is None else position)
         if default is not None:
             changes.check_rows(self, (default,))
-        if not isinstance(increment, int):
+        if not isinstance(increment, int) or isinstance(increment, bool):
             msg = f"the increment of a counter is an int, not {increment!r}"
             raise TypeError(msg)
         return self._change(
@@ -377,6 +381,9 @@ class Table(Reader):
 
         Without such a row, *default* is put in first, with *key* as its key; NoSuchKey if there is none. Not for bags.
         """
+        if not isinstance(values, Mapping):
+            msg = f"the new values are a dict by position, such as {{1: 'new'}}, not {values!r}"
+            raise TypeError(msg)
         places = {changes.check_place(self, position): value for position, value in values.items()}
         if default is not None:
             changes.check_rows(self, (default,))

@@ -118,7 +118,7 @@ def check_place(table: Reader, position: int) -> int:
     if table.kind in BAGS:
         msg = f"{table!r} is a bag, where a key has many rows; use delete_object and insert"
         raise TableError(msg)
-    if not isinstance(position, int) or position < 0 or position == table.keypos:
+    if not isinstance(position, int) or isinstance(position, bool) or position < 0 or position == table.keypos:
         msg = f"position {position!r} cannot be changed: give one from 0 that is not the key's, {table.keypos}"
         raise ValueError(msg)
     return position
@@ -126,6 +126,9 @@ def check_place(table: Reader, position: int) -> int:
 
 def _check_order(draft: Draft, table: Reader, key: Any) -> None:
     """Refuse a key that has no place among the others, before it is in."""
+    if key != key:  # noqa: PLR0124 - NaN is one
+        msg = f"the key {key!r} does not equal itself, and has no place in the order of {table!r}"
+        raise TypeError(msg)
     other = draft.any_key(key)
     try:
         _ = key < other

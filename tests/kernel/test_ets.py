@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from typing import Any
 
@@ -210,8 +211,13 @@ def test_what_cannot_be_counted_or_replaced() -> None:
             change()
     with pytest.raises(IndexError, match="no position 3"):
         table.update_element("a", {1: "changed", 3: 0})
-    with pytest.raises(TypeError, match="increment"):
-        table.update_counter("a", "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    for increment in ("1", True, 1.0):
+        with pytest.raises(TypeError, match="increment"):
+            table.update_counter("a", increment)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="position True"):
+        table.update_element("a", {True: "changed"})
+    with pytest.raises(TypeError, match="a dict by position"):
+        table.update_element("a", [(1, "changed")])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     with pytest.raises(otpy.TableError, match="is a bag"):
         Table(kind="bag").update_counter("a")
     assert table.to_list() == [("a", "text", True)]
@@ -348,6 +354,15 @@ def test_keys_without_an_order_between_them_are_refused_when_they_come() -> None
     with pytest.raises(TypeError, match="cannot be ordered beside 1"):
         table.insert(("text", "b"))
     assert table.to_list() == [(1, "a")]
+
+
+@inside
+def test_a_key_that_does_not_equal_itself_has_no_place_in_the_order() -> None:
+    """NaN would be found nowhere, and leave the others in any order."""
+    table = Table(kind="ordered_set")
+    with pytest.raises(TypeError, match="does not equal itself"):
+        table.insert((math.nan,))
+    assert table.to_list() == []
 
 
 # -- snapshots and facts ---------------------------------------------------------------------------

@@ -48,9 +48,9 @@ WRITES: dict[str, Callable[[Table], object]] = {
     "update_counter": lambda table: table.update_counter("a"),
     "update_element": lambda table: table.update_element("a", {1: 5}),
     "rename": lambda table: table.rename("other"),
+    "drop": lambda table: table.drop(),
 }
 OWNERS: dict[str, Callable[[Table], object]] = {
-    "drop": lambda table: table.drop(),
     "give_away": lambda table: table.give_away(otpy.self_pid()),
     "set_heir": lambda table: table.set_heir(None),
 }
