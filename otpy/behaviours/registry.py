@@ -37,6 +37,7 @@ Keys: TypeAlias = Literal["unique", "duplicate"]
 Guard: TypeAlias = Callable[[dict[str, Any]], object]
 ANY = ets_patterns.ANY
 TRIPLE = 3
+_OPTIONS: dict[str, Any] = {"partitions": 1, "listeners": (), "meta": None}
 
 
 # -- what listeners get ----------------------------------------------------------------------------
@@ -133,7 +134,11 @@ class Registry(Roster):
         **options: Any,
     ) -> ChildSpec:
         """Return how a supervisor starts a registry; *id* is its name unless given, *options* as in `start_link`."""
-        _check_options(keys, name, **{"partitions": 1, "listeners": (), "meta": None, **options})
+        _check_name(name)
+        if unknown := options.keys() - _OPTIONS.keys():
+            msg = f"unknown options {sorted(unknown)} of a registry; give some of {', '.join(_OPTIONS)}"
+            raise TypeError(msg)
+        _check_options(keys, name, **{**_OPTIONS, **options})
         return ChildSpec(
             id=name if id is None else id,
             start=start_by_name(cls.start_link, (), {"keys": keys, "name": name, **options}),
@@ -144,6 +149,7 @@ class Registry(Roster):
     @classmethod
     def named(cls, name: str) -> Registry:
         """Return the registry that is called *name* now. Raises NoSuchRegistry."""
+        _check_name(name)
         found = current_runtime().registries.get(name)
         if isinstance(found, Registry):
             return found
@@ -202,8 +208,7 @@ class Registry(Roster):
                     return new, old
 
     def _own(self, key: Any) -> list[Entry]:
-        me = current()
-        return [entry for entry in self.entries_of(key) if entry.pid is me]
+        return self.entries_under(key, current())
 
     # -- looking
 
@@ -238,8 +243,7 @@ class Registry(Roster):
 
     def values(self, key: Any, pid: Pid) -> list[Any]:
         """Return the values that *pid* has under *key*, oldest first."""
-        owner = checked_pid(pid)
-        return [entry.value for entry in self.entries_of(key) if entry.pid is owner]
+        return [entry.value for entry in self.entries_under(key, checked_pid(pid))]
 
     def count(self) -> int:
         """Return how many entries there are."""

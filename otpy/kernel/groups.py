@@ -21,7 +21,7 @@ from otpy.kernel.messages import SIGNALS
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.plane import plane
 from otpy.kernel.process import Process, deliver
-from otpy.kernel.roster import Entry, Roster, same
+from otpy.kernel.roster import Entry, Roster
 
 Watched: TypeAlias = dict[Ref, Process]
 """Who watches one group, oldest first."""
@@ -145,10 +145,10 @@ class Scope(Roster):
 
     def _newest(self, group: Any, pids: Sequence[Process]) -> Iterator[Entry]:
         """Find for each of *pids* its newest entry in *group* that was not found before, if there is one."""
-        number, found = hash(group), set[Entry]()
+        found = set[Entry]()
         for pid in pids:
-            for entry in reversed(self.entries_by(pid)):
-                if entry.number == number and entry not in found and same(entry.key, group):
+            for entry in reversed(self.entries_under(group, pid)):
+                if entry not in found:
                     found.add(entry)
                     yield entry
                     break

@@ -108,6 +108,19 @@ class Roster:
         """Return the entries of *process*, oldest first."""
         return list(self._by_process.get(process, ()))  # type: ignore[call-overload]  # every Pid is a Process
 
+    def entries_under(self, key: Any, process: Process) -> list[Entry]:
+        """Return the entries of *process* under *key*, oldest first.
+
+        Takes as long as there are entries of that process, or of that key, whichever are fewer.
+        """
+        number = hash(key)
+        of_key, own = self._buckets().get(number), self._by_process.get(process)
+        if not of_key or not own:
+            return []
+        if len(of_key) <= len(own):
+            return [entry for entry in list(of_key) if entry.pid is process and same(entry.key, key)]
+        return [entry for entry in list(own) if entry.number == number and same(entry.key, key)]
+
     # -- changing
 
     def enter(self, entry: Entry) -> Process | None:

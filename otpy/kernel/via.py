@@ -22,6 +22,9 @@ from otpy.kernel.reasons import Killed
 
 __all__ = ["Name", "NameRegistry", "Via", "check_name", "claim", "give_back"]
 
+TRIES = 10
+"""How often somebody may have a name when it is wanted, and have ended when it is asked who that is."""
+
 _CONTRACT = ("whereis_name", "register_name", "unregister_name", "send")
 
 
@@ -133,13 +136,23 @@ def claim(process: Process, name: Name) -> None:
             raise AlreadyStarted(taken.pid) from None
         return
     try:
-        claimed = name.claim(process)
+        has_it, holder = _claim_via(process, name)
     except BaseException:
         signals.end(process, Killed())  # nobody will start it, and somebody may have heard of it
         raise
-    if not claimed:
+    if not has_it:
         signals.end(process, Killed())
-        raise AlreadyStarted(name.whereis())
+        raise AlreadyStarted(holder)
+
+
+def _claim_via(process: Process, name: Via) -> tuple[bool, Process | None]:
+    """Return whether *process* has the name now, or else who has it; None if the registry does not say."""
+    for _ in range(TRIES):
+        if name.claim(process):
+            return True, None
+        if (holder := name.whereis()) is not None:
+            return False, holder
+    return False, None
 
 
 def give_back(process: Process, name: Name) -> None:

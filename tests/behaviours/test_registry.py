@@ -531,7 +531,7 @@ def test_bad_options_are_refused(option: str) -> None:
     for start in (Registry, Registry.start_link, Registry.child_spec):
         with pytest.raises(error, match=option):
             start(**options)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"unknown options \['colour'\].*partitions, listeners, meta"):
         Registry.child_spec(keys="unique", name="rooms", colour="red")
     assert otpy.processes() == before
 
@@ -706,3 +706,53 @@ def test_a_rehearsal_looks_and_changes_nothing() -> None:
                     change()
         assert registry.select() == [("k", pid, 1)]
         assert otpy.call(pid, "casts") == []
+
+
+class Compared:
+    """A key that counts how often it is compared."""
+
+    count = 0
+
+    def __eq__(self, other: object) -> bool:
+        Compared.count += 1
+        return isinstance(other, Compared)
+
+    def __hash__(self) -> int:
+        return 1
+
+
+@inside
+def test_what_is_the_own_is_found_however_many_share_the_key() -> None:
+    """A hundred thousand subscribers that leave a topic one by one must not each look at all the others."""
+    topics = Registry("duplicate")
+    others = [Other() for _ in range(50)]
+    for other in others:
+        assert other.do(lambda: topics.register(Compared())) is topics.pid
+    topics.register(Compared(), "mine")
+    Compared.count = 0
+    assert topics.values(Compared(), otpy.self_pid()) == ["mine"]
+    topics.unregister(Compared())
+    assert Compared.count == 2
+    assert len(topics.lookup(Compared())) == 50
+
+
+@inside
+def test_what_is_the_own_is_found_however_many_keys_a_process_has() -> None:
+    """And the other way round."""
+    rooms = Registry("duplicate")
+    for number in range(50):
+        rooms.register((Compared(), number))
+    Compared.count = 0
+    rooms.unregister((Compared(), 7))
+    assert Compared.count == 1
+    assert rooms.count() == 49
+
+
+@pytest.mark.parametrize("name", [3, "", None, []])
+@inside
+def test_what_is_no_name_of_a_registry_is_refused(name: Any) -> None:
+    """Where one is looked up as where one is started."""
+    with pytest.raises(TypeError, match="non-empty str"):
+        Registry.named(name)
+    with pytest.raises(TypeError, match="non-empty str"):
+        Registry.child_spec(keys="unique", name=name)

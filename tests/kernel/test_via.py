@@ -261,6 +261,35 @@ def test_a_failed_start_leaves_no_key_behind(registry: Any, way: str) -> None:
     assert registry.pids == {}
 
 
+class Haunted(Book):
+    """A registry whose key is taken at first by somebody who has ended when it is asked by whom."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def register_name(self, key: Any, pid: otpy.Pid) -> bool:
+        """Say no for some time."""
+        self.times -= 1
+        return self.times < 0 and super().register_name(key, pid)
+
+
+@inside
+def test_a_key_whose_owner_ends_meanwhile_is_free() -> None:
+    """Who starts a process is told of a pid or gets the name, and not of nobody."""
+    book = Haunted(2)
+    pid = Echo.start(name=Via(book, "key"))
+    assert book.pids == {"key": pid}
+
+
+@inside
+def test_a_registry_that_never_says_who_has_a_key_ends_the_start() -> None:
+    """As in OTP, where the pid is `undefined`."""
+    with pytest.raises(otpy.AlreadyStarted) as caught:
+        Echo.start(name=Via(Haunted(10**6), "key"))
+    assert caught.value.pid is None
+
+
 @inside
 def test_a_registry_that_raises_fails_the_start() -> None:
     """The starter gets the error, and no process is left."""
