@@ -80,6 +80,9 @@ class FunctionProcess(ProcessActor):
     __slots__ = ("arity", "fn")
 
     def __init__(self, fn: Callable[..., Any], arity: int = 0) -> None:
+        if not callable(fn):
+            msg = f"a process runs a function, and {fn!r} is none"
+            raise TypeError(msg)
         if inspect.iscoroutinefunction(fn):
             msg = (
                 f"{fn!r} is an `async def`, and a plain process is a function that may block: start it with "

@@ -669,3 +669,26 @@ def test_a_server_that_was_a_plain_process_ends_with_its_parent(kept_by: str) ->
 
     otpy.send(proc_lib.start(parent), "end")
     assert get() == ("terminate", otpy.Shutdown(), 1)
+
+
+@pytest.mark.parametrize(
+    "start", [proc_lib.start, proc_lib.start_link, proc_lib.start_monitor, otpy.spawn, otpy.spawn_link]
+)
+@inside
+def test_what_is_no_function_is_refused_where_it_is_given(start: Callable[..., Any]) -> None:
+    """Not in a process that crashes far from who did it, or when it wakes."""
+    before = otpy.processes()
+    with pytest.raises(TypeError, match="'text' is none"):
+        start("text")
+    assert otpy.processes() == before
+
+
+@inside
+def test_who_goes_to_sleep_says_what_it_wakes_with() -> None:
+    """Else it would crash when a message comes."""
+
+    def sleeps() -> None:
+        proc_lib.hibernate("text")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    with pytest.raises(otpy.InitStopped, match="'text' is none"):
+        proc_lib.start(sleeps)
