@@ -19,6 +19,7 @@ import msgspec
 from otpy.errors import NoProcess, TableDenied, TableExists, TableGone
 from otpy.kernel import ets_changes as changes
 from otpy.kernel import ets_patterns, signals
+from otpy.kernel.ets_order import Move
 from otpy.kernel.ets_patterns import bind
 from otpy.kernel.ets_reading import BAGS, UNSET, Kind, Reader, Snapshot, fixed_key
 from otpy.kernel.ets_rows import Draft, Index, Row, Store
@@ -100,7 +101,7 @@ class Table(Reader):
         self.kind = kind
         self.access: Access = access
         self.keypos = keypos
-        self._store = Store()
+        self._store = Store(ordered=kind == "ordered_set")
         self._heir, self._heir_data = _checked_heir(heir)
         self._owner = current()
         self._runtime = self._owner.runtime
@@ -271,8 +272,8 @@ class Table(Reader):
             raise TableDenied(self, me, self._owner, "read the private")
         return index
 
-    def _shape(self) -> int:
-        return self._store.shape
+    def _last_move(self) -> Move | None:
+        return self._store.moved
 
     def _change(self, change: Callable[[Draft], T]) -> T:
         """Draft a change until it can be put in place; what `change` returns for the last draft."""

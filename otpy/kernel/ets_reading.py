@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal, TypeAlias, final
 
 from otpy.errors import NoSuchKey, TableError
+from otpy.kernel.ets_order import Move, Order, repeated
 from otpy.kernel.ets_patterns import bind, check_pattern, is_fixed
 from otpy.kernel.ets_rows import Index, Row, rows_of
 
@@ -28,14 +29,14 @@ class Reader:
 
     kind: Kind
     keypos: int
-    _order: tuple[int, list[Any]] | None = None  # the keys in their order, and the shape that they belong to
+    _order: Order | None = None
 
     def _read(self) -> Index:
         """Return the index, to be read without changing it."""
         raise NotImplementedError
 
-    def _shape(self) -> int:
-        """Return what changes when a key comes or goes."""
+    def _last_move(self) -> Move | None:
+        """Return the last key that has come or gone, of an ordered_set that is there."""
         raise NotImplementedError
 
     def size(self) -> int:
@@ -106,7 +107,7 @@ class Reader:
     def first(self) -> Any:
         """Return the smallest key of an ordered_set; None if it is empty.
 
-        The first of these four after a key has come or gone puts the keys in order anew.
+        The first of these four after many keys have come or gone at once puts the keys in order anew.
         """
         keys = self._keys()
         return keys[0] if keys else None
@@ -133,11 +134,15 @@ class Reader:
         if self.kind != "ordered_set":
             msg = f'{self!r} has no order; make it with kind="ordered_set"'
             raise TableError(msg)
-        index, order, shape = self._read(), self._order, self._shape()
-        if order is None or order[0] != shape:  # the shape was read before the keys: it may be too old, never too new
-            keys = [key for bucket in list(index.values()) for key, _ in bucket]
-            order = self._order = shape, sorted(keys)
-        return order[1]
+        last, order = self._last_move(), self._order
+        index = self._read()  # after the last move, which may be too old then, and never too new
+        if last is not None and (order is None or order[0] is not last):
+            keys = repeated(order, last)
+            if keys is None:
+                keys = sorted(key for bucket in list(index.values()) for key, _ in bucket)
+            order = self._order = last, keys
+            last.forget()
+        return [] if order is None else order[1]
 
 
 def fixed_key(table: Reader, pattern: Row) -> Any:
@@ -155,12 +160,13 @@ class Snapshot(Reader):
         self.kind = kind
         self.keypos = keypos
         self._index = index
+        self._moved = Move()
 
     def _read(self) -> Index:
         return self._index
 
-    def _shape(self) -> int:
-        return 0
+    def _last_move(self) -> Move:
+        return self._moved
 
     def size(self) -> int:
         """Return how many rows there are."""

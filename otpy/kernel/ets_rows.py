@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias, final
 
+from otpy.kernel.ets_order import Move, after
 from otpy.kernel.plane import plane
 
 Row: TypeAlias = tuple[Any, ...]
@@ -41,33 +42,34 @@ def rows_of(index: Index, key: Any) -> Rows:
 class Store:
     """The rows of one table."""
 
-    __slots__ = ("index", "shape", "size", "sweeps", "version")
+    __slots__ = ("index", "moved", "size", "sweeps", "version")
 
-    def __init__(self) -> None:
+    def __init__(self, *, ordered: bool) -> None:
         self.index: Index | None = {}  # None: the table is gone
         self.size = 0
         self.version = 0  # grows with every change
-        self.shape = 0  # grows with every change of which keys there are
+        self.moved: Move | None = Move() if ordered else None  # the last key that has come or gone
         self.sweeps: tuple[set[int], ...] = ()  # for each sweep under way: hashes whose rows have changed meanwhile
 
     def outdate(self) -> None:
         """Have every draft under way begun anew, which asks again who may do what."""
         self.version += 1
 
-    def clear(self) -> Index:
+    def clear(self) -> object:
         """Take every row out, inside the plane; return what was in it, for the caller to drop outside every lock."""
-        left = self.index or {}
-        for touched in self.sweeps:
-            touched.update(left)
+        left = self.index, self.moved
         if self.index is not None:
+            for touched in self.sweeps:
+                touched.update(self.index)
             self.index, self.size = {}, 0
-            self.shape += 1
+            self.moved = None if self.moved is None else Move()
             self.outdate()
         return left
 
-    def close(self) -> Index | None:
+    def close(self) -> object:
         """Let the table be gone; return what was in it, for the caller to drop outside every lock."""
-        left, self.index = self.index, None
+        left = self.index, self.moved
+        self.index = self.moved = None
         self.outdate()
         return left
 
@@ -80,8 +82,9 @@ class Draft:
         self._store = store
         self._version = store.version  # before the index: what has changed meanwhile makes the draft stale
         self._index: Index = store.index if store.index is not None else {}
+        self._moved = store.moved
+        self._moves: list[tuple[Any, bool]] = []
         self._growth = 0
-        self._shape_changes = False
         self._buckets: Index = {}
         self._replaced: list[Bucket] = []  # kept, so that no finalizer runs when they go out of the index
 
@@ -98,7 +101,8 @@ class Draft:
         self._replaced.append(bucket)
         self._buckets[number] = (*others, (key, rows)) if rows else others
         self._growth += len(rows) - len(before)
-        self._shape_changes |= bool(rows) != bool(before)
+        if bool(rows) != bool(before):
+            self._moves.append((key, bool(rows)))
 
     def any_key(self, otherwise: Any) -> Any:
         """Return one of the keys, *otherwise* if there is none."""
@@ -120,6 +124,7 @@ class Draft:
         assert len(emptied) + bool(changed) <= 1  # no single step does more to the index
         store, version = self._store, self._version
         taken_out = emptied[0] if emptied else None
+        moved = None if self._moved is None else after(self._moved, self._moves)
         with plane:
             for touched in store.sweeps:  # too much is harmless, if the test fails
                 touched.update(self._buckets)
@@ -130,6 +135,6 @@ class Draft:
             else:
                 store.index |= changed
             store.size += self._growth
-            store.shape += self._shape_changes  # after the index: whoever reads the new shape first finds the new keys
+            store.moved = moved  # after the index: whoever reads this first finds the new keys
             store.version = version + 1
         return True

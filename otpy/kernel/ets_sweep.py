@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, final
 
 from otpy.errors import TableError
+from otpy.kernel.ets_order import Move
 from otpy.kernel.ets_rows import Index, Row, Rows, Store, rows_in
 from otpy.kernel.plane import plane
 
@@ -38,6 +39,7 @@ class Sweep:
         self._made_of: dict[int, list[tuple[int, Rows]]] = {}  # by the old hash: rows, and the new hash of their key
         self._size = 0
         self._changed = False
+        self._moved: Move | None = None
 
     def run(self) -> int:
         """Make the change, whole; return how many rows have gone.
@@ -119,7 +121,8 @@ class Sweep:
         Between the test of the version and the last store stands no call and no jump back, as in ets_rows.py.
         """
         store, made = self._store, self._made
-        old = store.index
+        old, self._moved = store.index, store.moved  # dropped with the sweep, outside the plane
+        moved = None if self._moved is None else Move()
         if old is None or not self._changed:
             return 0 if store.version == version else None
         for touched in store.sweeps:
@@ -128,10 +131,10 @@ class Sweep:
         if store.version != version:
             return None
         gone = store.size - self._size
-        self._made = old  # dropped with the sweep, outside the plane
+        self._made = old
         store.index = made
         store.size = self._size
-        store.shape += 1
+        store.moved = moved
         store.version = version + 1
         return gone
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import otpy
@@ -337,6 +338,71 @@ def test_an_ordered_set_is_walked_in_the_order_of_its_keys() -> None:
     table.insert((4,))
     table.delete(3)
     assert (table.next(1), table.to_list()) == (4, [(1,), (4,), (5,)])
+
+
+class Ranked:
+    """A key with a rank: different ones of one rank have no order between them."""
+
+    def __init__(self, name: int) -> None:
+        self.name = name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ranked) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __lt__(self, other: Ranked) -> bool:
+        return self.name // 4 < other.name // 4
+
+
+def _above(limit: int) -> Callable[[tuple[Any, ...]], bool]:
+    return lambda row: hash(row[0]) > limit
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from(["insert", "delete", "many", "sweep", "clear"]), st.integers(0, 40))))
+@example([("insert", 1), ("insert", 2), ("delete", 2), ("insert", 2), ("delete", 1)])
+@pytest.mark.parametrize("key", [int, Ranked])
+def test_the_order_follows_every_change(key: Callable[[int], Any], steps: list[tuple[str, int]]) -> None:
+    """It is kept from one question to the next; what has come and gone since is all that is looked at."""
+    with otpy.runtime():
+        table = Table(kind="ordered_set")
+        assert table.first() is None
+        for step, number in steps:
+            match step:
+                case "insert":
+                    table.insert((key(number),))
+                case "delete":
+                    table.delete(key(number))
+                case "many":
+                    table.insert(*((key(each),) for each in range(number * 2)))
+                case "sweep":
+                    table.select_delete(_above(number))
+                case _:
+                    table.delete_all()
+            assert table._keys() == sorted(row[0] for row in table.to_list()) or key is Ranked
+            assert sorted(map(hash, table._keys())) == sorted(hash(row[0]) for row in table.to_list())
+
+
+@inside
+def test_a_walk_compares_few_keys_however_many_there_are() -> None:
+    """A table that is a queue, from whose front one after the other is taken, does not sort for each."""
+    compared = 0
+
+    class Counting(Ranked):
+        def __lt__(self, other: Ranked) -> bool:
+            nonlocal compared
+            compared += 1
+            return self.name < other.name
+
+    table = Table(kind="ordered_set")
+    table.insert(*((Counting(number),) for number in range(1000)))
+    first = table.first()
+    compared = 0
+    table.delete(first)
+    assert table.first().name == 1
+    assert compared < 30
 
 
 @inside
