@@ -360,21 +360,28 @@ class Table(Reader):
         del left
 
     def update_counter(
-        self, key: Any, increment: int = 1, default: Row | None = None, *, position: int | None = None
+        self,
+        key: Any,
+        increment: int = 1,
+        default: Row | None = None,
+        *,
+        position: int | None = None,
+        wrap: tuple[int, int] | None = None,
     ) -> int:
         """Add *increment* to the number at *position* in the row of *key* and return the sum. Nobody comes in between.
 
         *position* is the one behind the key unless given. Without such a row, *default* is put in first, with *key* as
-        its key; NoSuchKey if there is none. Not for bags.
+        its key; NoSuchKey if there is none. With *wrap*, `(threshold, value)`, a sum beyond the threshold (above it, or
+        below it if *increment* is negative) becomes *value*. Not for bags.
+
+        Source: OTP ets.erl: update_counter/4.
         """
         place = changes.check_place(self, self.keypos + 1 if position is None else position)
         if default is not None:
             changes.check_rows(self, (default,))
-        if not isinstance(increment, int) or isinstance(increment, bool):
-            msg = f"the increment of a counter is an int, not {increment!r}"
-            raise TypeError(msg)
+        changes.check_count(increment, wrap)
         return self._change(
-            lambda draft: changes.add_up(draft, self, key, place=place, increment=increment, default=default)
+            lambda draft: changes.add_up(draft, self, key, place=place, increment=increment, default=default, wrap=wrap)
         )
 
     def update_element(self, key: Any, values: Mapping[int, Any], default: Row | None = None) -> None:

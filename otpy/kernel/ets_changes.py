@@ -10,6 +10,8 @@ from otpy.kernel.ets_patterns import bind
 from otpy.kernel.ets_reading import BAGS, Reader
 from otpy.kernel.ets_rows import Draft, Row, Rows
 
+PAIR = 2
+
 
 def insert(draft: Draft, table: Reader, rows: Rows) -> None:
     """Put *rows* in."""
@@ -51,15 +53,33 @@ def delete_matching(draft: Draft, key: Any, pattern: Row) -> int:
     return len(rows) - len(kept)
 
 
-def add_up(draft: Draft, table: Reader, key: Any, *, place: int, increment: int, default: Row | None) -> int:
+def add_up(
+    draft: Draft,
+    table: Reader,
+    key: Any,
+    *,
+    place: int,
+    increment: int,
+    default: Row | None,
+    wrap: tuple[int, int] | None,
+) -> int:
     """Add *increment* to the number at *place* in the row of *key*."""
     row = _row(draft, table, key, default)
-    count = row[place] if place < len(row) else None
-    if not isinstance(count, int) or isinstance(count, bool):
+    count: Any = row[place] if place < len(row) else None
+    if not _is_count(count):
         msg = f"the row {row!r} has no int at {place} to add to; name its place with position="
         raise TypeError(msg)
-    draft.put(row[table.keypos], (_with(row, place, count + increment),))
-    return count + increment
+    count = _wrapped(count + increment, increment, wrap)
+    draft.put(row[table.keypos], (_with(row, place, count),))
+    return count
+
+
+def _wrapped(count: int, increment: int, wrap: tuple[int, int] | None) -> int:
+    if wrap is None:
+        return count
+    threshold, value = wrap
+    beyond = count < threshold if increment < 0 else count > threshold
+    return value if beyond else count
 
 
 def replace(draft: Draft, table: Reader, key: Any, *, places: Mapping[int, Any], default: Row | None) -> None:
@@ -113,12 +133,26 @@ def check_rows(table: Reader, rows: tuple[object, ...]) -> None:
             raise TypeError(msg)
 
 
+def check_count(increment: object, wrap: object) -> None:
+    """Refuse what cannot be added to a counter."""
+    if not _is_count(increment):
+        msg = f"the increment of a counter is an int, not {increment!r}"
+        raise TypeError(msg)
+    if wrap is not None and not (isinstance(wrap, tuple) and len(wrap) == PAIR and all(map(_is_count, wrap))):
+        msg = f"wrap is {wrap!r}; give (threshold, value): what a sum may be, and what it becomes beyond that"
+        raise TypeError(msg)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def check_place(table: Reader, position: int) -> int:
     """Return *position* if something may be changed there."""
     if table.kind in BAGS:
         msg = f"{table!r} is a bag, where a key has many rows; use delete_object and insert"
         raise TableError(msg)
-    if not isinstance(position, int) or isinstance(position, bool) or position < 0 or position == table.keypos:
+    if not _is_count(position) or position < 0 or position == table.keypos:
         msg = f"position {position!r} cannot be changed: give one from 0 that is not the key's, {table.keypos}"
         raise ValueError(msg)
     return position

@@ -188,6 +188,20 @@ def test_a_counter_counts() -> None:
 
 
 @inside
+def test_a_counter_wraps_beyond_a_threshold() -> None:
+    """Counts modulo a number, as OTP's four-tuples do: whose turn it is, say."""
+    table = Table()
+    counts = [table.update_counter("turn", 1, ("_", 0), wrap=(2, 0)) for _ in range(5)]
+    assert counts == [1, 2, 0, 1, 2]
+    assert [table.update_counter("turn", -1, wrap=(0, 7)) for _ in range(4)] == [1, 0, 7, 6]
+    assert table.update_counter("turn", 0, wrap=(5, 9)) == 9
+    for wrap in (5, (5,), (5, "0"), (True, 0), [5, 0]):
+        with pytest.raises(TypeError, match=r"\(threshold, value\)"):
+            table.update_counter("turn", wrap=wrap)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert table.lookup("turn") == [("turn", 9)]
+
+
+@inside
 def test_elements_are_replaced_at_once() -> None:
     """By their positions."""
     table = Table()
