@@ -168,6 +168,7 @@ def hibernate(fn: Callable[..., Any], *args: Any) -> NoReturn:
 
 def _sleep(process: Process, actor: FunctionProcess, args: tuple[Any, ...]) -> None:
     actor.actor_inbox = process
+    process.began = initial_call(process)
     process.actor = actor
     wake: Handle = lambda process, message: _wake(process, message, args)  # noqa: E731 - its type is told
     process.handle = wake
@@ -206,6 +207,7 @@ def enter_loop(behaviour: type[Behaviour[Any]], result: Any, *, name: Name | Non
 def _serve(process: Process, actor: Behaviour[Any], begun: Ok[Any]) -> None:
     if process.label == getattr(process.actor.fn, "__qualname__", None):
         process.label = None  # nobody has set it
+    process.began = initial_call(process)
     process.actor = actor
     handle = actor._handle_of()  # noqa: SLF001 - the hook of its own behaviour
     reloads = process.runtime.reloads
@@ -227,9 +229,14 @@ def _only_plain(what: str) -> Process:
 def initial_call(pid: Pid) -> InitialCall | None:
     """Return what *pid* was started with, the `init` of a behaviour; None if it has ended, or is a foreign thread.
 
+    What it has become since, by `hibernate` or `enter_loop`, does not change that.
+
     Source: OTP proc_lib.erl: translate_initial_call/1.
     """
-    actor = checked_pid(pid).actor
+    process = checked_pid(pid)
+    actor = process.actor
+    if process.began is not None and process.exit_reason is None:
+        return process.began  # type: ignore[no-any-return]
     if isinstance(actor, FunctionProcess):
         fn = actor.fn
         return InitialCall(getattr(fn, "__module__", ""), getattr(fn, "__qualname__", repr(fn)), actor.arity)

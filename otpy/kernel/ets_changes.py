@@ -69,9 +69,9 @@ def add_up(
     if not _is_count(count):
         msg = f"the row {row!r} has no int at {place} to add to; name its place with position="
         raise TypeError(msg)
-    count = _wrapped(count + increment, increment, wrap)
-    draft.put(row[table.keypos], (_with(row, place, count),))
-    return count
+    total = _wrapped(count + increment, increment, wrap)
+    draft.put(row[table.keypos], (_with(row, place, total),))
+    return total
 
 
 def _wrapped(count: int, increment: int, wrap: tuple[int, int] | None) -> int:

@@ -135,6 +135,7 @@ class Process(Pid):
         "actor_ref",
         "argument",
         "bar",
+        "began",
         "belongings",
         "boot",
         "context",
@@ -180,6 +181,7 @@ class Process(Pid):
         self.actor: Any = actor
         self.actor_ref: ActorRef[Any] | None = None
         self.state: Any = None
+        self.began: Any = None  # its initial call, if it has become something else since (proc_lib)
         self.argument: Any = None  # what its `init` was given, for an upgrade that makes states anew
         self.mailbox: deque[Any] | None = None  # made at the first message: most processes are idle
         self.scheduled = False

@@ -298,6 +298,24 @@ def test_the_initial_call_is_remembered() -> None:
     assert proc_lib.initial_call(ended) is None
 
 
+@inside
+def test_a_sleeper_keeps_its_initial_call() -> None:
+    """As in OTP: what it wakes with is not what it was started with."""
+
+    def sleeps() -> None:
+        proc_lib.init_ack()
+        proc_lib.hibernate(otpy.receive)
+
+    pid = proc_lib.start(sleeps)
+    eventually(lambda: status(pid) == "idle")
+    begun = proc_lib.initial_call(pid)
+    assert begun is not None
+    assert begun.function.endswith("sleeps")
+    otpy.send(pid, "wake up")
+    reason_of(pid)
+    assert proc_lib.initial_call(pid) is None
+
+
 def waits_for(_one: int, _other: int) -> None:
     """Wait for a message."""
     otpy.receive()
@@ -558,7 +576,7 @@ def test_a_plain_process_becomes_a_server(name: str | None) -> None:
     assert get() == ("continue", "first")
     assert [otpy.call(pid, "next"), otpy.call(name or pid, "next")] == [5, 6]
     assert otpy.sys.get_state(pid) == 7
-    assert proc_lib.initial_call(pid) == proc_lib.InitialCall(__name__, "Counter.init", 1)
+    assert proc_lib.initial_call(pid) == proc_lib.InitialCall(__name__, "becomes", 2)  # as in OTP: what it began with
     assert repr(pid) == f"Pid<{pid.id} {name or 'Counter'}>"
     otpy.unlink(pid)
     otpy.stop(pid)
