@@ -199,7 +199,7 @@ class Roster:
                 return
             key, value = new
             number = hash(key)
-            if self.unique and any(other is not entry for other in self.entries_of(key)):
+            if self.unique and any(other is not entry for other in self.entries_of(key)) and self._version == version:
                 raise KeysCollide(key)
             with plane:
                 if entry not in self._by_process.get(entry.pid, ()):
