@@ -202,7 +202,7 @@ class Roster:
             if self.unique and any(other is not entry for other in self.entries_of(key)) and self._version == version:
                 raise KeysCollide(key)
             with plane:
-                if entry not in self._by_process.get(entry.pid, ()):
+                if entry not in self._by_process.get(entry.pid, {}):
                     return
                 buckets = self._buckets()
                 bucket, before = buckets.setdefault(number, {}), entry.number
