@@ -11,7 +11,6 @@ Source: OTP ets.erl.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, final, get_args
 
 import msgspec
@@ -32,10 +31,6 @@ from otpy.kernel.process import Process, checked_pid, deliver
 from otpy.kernel.runtime import current_runtime
 
 T = TypeVar("T")
-
-_AT_ONCE = 8
-"""How often a change of the whole table is drafted: it comes to nothing if somebody changes a row meanwhile."""
-
 Access: TypeAlias = Literal["protected", "public", "private"]
 Heir: TypeAlias = Pid | tuple[Pid, Any]
 
@@ -68,14 +63,14 @@ class Table(Reader):
     """A table of rows: tuples, found by their key, which stands at *keypos*.
 
     A `set` has one row of each key, an `ordered_set` too and knows the next key, a `bag` any number of different ones,
-    a `duplicate_bag` also of equal ones. Keys are told apart by hash and `==`. The running process owns the table.
-    Everybody reads a `protected` table, and its owner alone changes it; a `public` one everybody changes, a `private`
-    one nobody else reads. It ends with its owner, unless *heir* (a pid, or a pid and some data) lives: that one gets
-    it, and `Transfer(table, from_pid, data)`.
+    a `duplicate_bag` also of equal ones.
+    Keys are told apart by hash and `==`. The running process owns the table. Everybody reads a `protected` table, and
+    its owner alone changes it; a `public` one everybody changes, a `private` one nobody else reads. It ends with its
+    owner, unless *heir* (a pid, or a pid and some data) lives: that one gets it, and `Transfer(table, from_pid, data)`.
 
-    Every operation is atomic: others see all of it or nothing (but see `select_delete`). Rows go in and out by
-    reference, like messages; an upgrade brings them to its new classes, as it does with messages that wait. A table
-    with a *name* is found with `Table.whereis(name)`.
+    Every operation is atomic: others see all of it or nothing. Rows go in and out by reference, like messages; an
+    upgrade brings them to its new classes, as it does with messages that wait. A table with a *name* is found with
+    `Table.whereis(name)`.
 
     Source: OTP ets.erl: new/2.
     """
@@ -341,7 +336,7 @@ class Table(Reader):
         return self._change(lambda draft: changes.delete_matching(draft, key, pattern))
 
     def select_delete(self, where: Callable[[Row], object]) -> int:
-        """Take out the rows for which `where(row)` is true, and return how many they were.
+        """Take out the rows for which `where(row)` is true, all at once, and return how many they were.
 
         *where* is called again for rows that somebody changes meanwhile. It must not change the table itself: one that
         always does raises TableError.

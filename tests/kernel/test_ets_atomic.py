@@ -7,7 +7,7 @@ import functools
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -318,3 +318,38 @@ def test_emptying_a_table_asks_no_key_anything() -> None:
     tries = key.tries = 3
     table.delete_all()
     assert (table.to_list(), table.size(), key.tries) == ([], 0, tries)
+
+
+@contextlib.contextmanager
+def written_all_the_time(table: Table) -> Generator[None]:
+    """Have another thread change a row of *table* as often as it can."""
+    stop, begun = threading.Event(), threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            table.update_counter("counter", 1, ("counter", 0))
+            begun.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert begun.wait(DEADLINE)
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(DEADLINE)
+
+
+def test_a_change_of_all_rows_comes_to_its_end_while_others_write() -> None:
+    """An upgrade must not wait for a quiet moment that never comes."""
+    with otpy.runtime():
+        table = Table(access="public")
+        table.insert(*((number, "old") for number in range(3000)))
+        with written_all_the_time(table):
+            table.replace_rows(lambda row: (row[0], "new") if row[1] == "old" else row)
+            assert table.select_count(lambda row: row[1] == "new") == 3000
+            assert table.match_delete((Table.ANY, "new")) == 3000
+            table.insert(*((number, "more") for number in range(3000)))
+            table.delete_all()
+            assert table.size() <= 1
+        assert {row[0] for row in table.to_list()} <= {"counter"}
