@@ -22,7 +22,18 @@ from otpy.behaviours.results import UNSET, Unset
 from otpy.behaviours.tasks.outcomes import Done, Exited, Outcome, TaskReply
 from otpy.behaviours.tasks.processes import Job, RunsOn, begin, callers_of, name_of, place_of
 from otpy.behaviours.tasks.stream import StreamOptions, TaskStream
-from otpy.behaviours.tasks.waiting import await_fall, end_and_wait, ended, is_monitoring, receive_from, took_along
+from otpy.behaviours.tasks.waiting import (
+    await_fall,
+    end_and_wait,
+    end_of,
+    ended,
+    fall,
+    fallen,
+    is_monitoring,
+    is_past,
+    receive_from,
+    took_along,
+)
 from otpy.errors import NotTaskOwner, ReceiveTimeout, TaskExited, TaskTimeout
 from otpy.kernel.clock import check_timeout
 from otpy.kernel.here import current
@@ -198,9 +209,11 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
             self._check_owner()
             if self.pid is not None:
                 await ended(self.pid, self.ref)
+                self._check_owner()  # a link may have ended it meanwhile
             message = take(self._is_mine)
             outcome: Outcome[T] = Exited(NoProc()) if message is None else self._taken(message)
         except ExitProcess as order:
+            await fallen(self.owner)
             outcome = self._lost(order)
         return self._value(outcome)
 
@@ -217,7 +230,11 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
 
     def ignore(self) -> Outcome[T] | None:
         """Want its result no more: unlink it, and let it run. What has come by now is returned, as by `yield_`."""
-        self._check_owner()
+        try:
+            self._check_owner()
+        except ExitProcess as order:
+            fall(self.owner)
+            return self._lost(order)
         message = take(self._is_mine)
         if self.pid is not None:
             unlink(self.pid)
@@ -241,8 +258,11 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         if self.pid is None:
             msg = f"{self!r} has no process that could be ended: ask for its result"
             raise ValueError(msg)
-        self._check_owner()
-        unlink(self.pid)
+        try:
+            self._check_owner()
+        except ExitProcess as order:
+            fall(self.owner)
+            return self._lost(order)
         expected = Killed() if timeout == "brutal_kill" else Shutdown()
         reason = end_and_wait(self.pid, timeout)
         reply = take(self._is_reply)
@@ -260,17 +280,20 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         Raises as `await_`, as soon as one of them has failed; the others run on then, and their results are dropped.
         """
         check_timeout(timeout)
-        wanted = tuple(tasks)
+        wanted = _checked(tasks)
         results: dict[Ref, ResultT] = {}
         try:
             for task, outcome in _outcomes(wanted, timeout):
                 results[task.ref] = task._value(outcome)  # noqa: SLF001 - a task of this class
-        except ReceiveTimeout:
-            raise TaskTimeout(tuple(task for task in wanted if task.ref not in results), timeout) from None
-        finally:
-            for task in wanted:
-                if task.ref not in results:
-                    task._forget()  # noqa: SLF001 - a task of this class
+        except NotTaskOwner:  # nobody has been asked, so nothing is dropped
+            raise
+        except BaseException as error:
+            missing = tuple(task for task in wanted if task.ref not in results)
+            for task in missing:
+                task._forget()  # noqa: SLF001 - a task of this class
+            if isinstance(error, ReceiveTimeout):
+                raise TaskTimeout(missing, timeout) from None
+            raise
         return [results[task.ref] for task in wanted]
 
     @staticmethod
@@ -279,7 +302,7 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
     ) -> list[tuple[Task[ResultT], Outcome[ResultT] | None]]:
         """Return each of *tasks* with what `yield_` would give, in their order, after at most *timeout* seconds."""
         check_timeout(timeout)
-        wanted = tuple(tasks)
+        wanted = _checked(tasks)
         found: dict[Ref, Outcome[ResultT]] = {}
         with contextlib.suppress(ReceiveTimeout):
             found.update((task.ref, outcome) for task, outcome in _outcomes(wanted, timeout))
@@ -294,9 +317,14 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         return type(message) is TaskReply and message.ref is self.ref
 
     def _check_owner(self) -> None:
+        """Raise NotTaskOwner; ExitProcess where the owner was this plain thread's process, and a link has ended it."""
         me = current()
-        if me is not self.owner:
-            raise NotTaskOwner(self, self.owner, me)
+        if me is self.owner:
+            return
+        refusal = NotTaskOwner(self, self.owner, me)
+        if is_past(self.owner, me):
+            raise ExitProcess(end_of(self.owner)) from refusal
+        raise refusal
 
     def _outcome(self, timeout: float | None) -> Outcome[T]:
         """Wait for what comes of the task. Raises ReceiveTimeout."""
@@ -304,6 +332,7 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
             self._check_owner()
             return self._taken(receive_from(self.pid, self._is_mine, timeout))
         except ExitProcess as order:
+            fall(self.owner)
             return self._lost(order)
 
     def _taken(self, message: TaskReply | Down) -> Outcome[T]:
@@ -315,10 +344,10 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         return Done(message.value)
 
     def _lost(self, order: ExitProcess) -> Exited:
-        """Return the end of the task that has taken this thread's process along; raise *order* if it was another."""
-        if not took_along(self.pid, self.owner, order):
-            raise order
-        return Exited(order.reason)
+        """Return the end that the task shares with the process of this plain thread; raise *order* if it does not."""
+        if took_along(self.pid, self.owner, order):
+            return Exited(order.reason)
+        raise _told(order)
 
     def _value(self, outcome: Outcome[T]) -> T:
         if isinstance(outcome, Done):
@@ -335,15 +364,35 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
 _MESSAGES = (TaskReply, Down)
 
 
+def _told(order: ExitProcess) -> BaseException:
+    """Return what tells of *order*: itself, or the refusal where this thread was told before. See `_check_owner`."""
+    return order.__cause__ if isinstance(order.__cause__, NotTaskOwner) else order
+
+
+def _checked(tasks: Iterable[Task[T]]) -> tuple[Task[T], ...]:
+    """Return *tasks*. Raises TypeError for what is none."""
+    if not isinstance(tasks, Iterable):
+        msg = f"{tasks!r} is not several tasks: give a list of them, or ask one by its await_ or yield_"
+        raise TypeError(msg)
+    found = tuple(tasks)
+    for task in found:
+        if not isinstance(task, Task):
+            msg = f"{task!r} is no task: give such as Task.async_(…) returns"
+            raise TypeError(msg)
+    return found
+
+
 def _outcomes(tasks: Iterable[Task[T]], timeout: float | None) -> Iterator[tuple[Task[T], Outcome[T]]]:
     """Yield *tasks* with what comes of them, as it comes. Raises ReceiveTimeout after *timeout* seconds in all."""
     missing = {task.ref: task for task in tasks}
     try:
         yield from _arriving(missing, timeout)
     except ExitProcess as order:
+        for task in missing.values():
+            fall(task.owner)
         along = [task for task in missing.values() if took_along(task.pid, task.owner, order)]
         if not along:
-            raise
+            raise _told(order) from None
         yield from ((task, Exited(order.reason)) for task in along)
 
 

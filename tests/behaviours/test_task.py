@@ -341,6 +341,22 @@ def test_one_of_many_that_fails_ends_the_wait_at_once() -> None:
     assert [message for message in otpy.flush() if not isinstance(message, otpy.Exit)] == []
 
 
+@inside
+def test_what_cannot_be_asked_drops_no_result() -> None:
+    """What is no task, or that of somebody else, is refused before any task in the list has been asked."""
+    task = Task.async_(hold)
+    foreign = Task.async_(Task.completed, 1).await_()
+    refused: list[tuple[Any, type[Exception]]] = [
+        ([task, 1], TypeError), (task, TypeError), ([task, foreign], otpy.NotTaskOwner),
+    ]  # fmt: skip
+    for ask in (Task.await_many, Task.yield_many):
+        for wrong, error in refused:
+            with pytest.raises(error):
+                ask(wrong)
+    otpy.send(task.pid, 2)  # type: ignore[arg-type]
+    assert task.await_() == 2
+
+
 # -- yield -----------------------------------------------------------------------------------------
 
 
@@ -427,6 +443,31 @@ def test_a_task_that_does_not_obey_is_killed_after_the_time() -> None:
         assert get() == "ready"
         assert task.shutdown(timeout) == outcome  # type: ignore[arg-type]
     assert otpy.flush() == []
+
+
+@outside
+def test_an_owner_that_is_killed_while_it_shuts_a_task_down_leaves_none() -> None:
+    """Between the link that is undone and the order to end there is no moment at which its end leaves the task."""
+    from otpy.kernel import signals
+
+    started: list[Task[Any]] = []
+
+    def own() -> None:
+        started.append(Task.async_(hold))
+        started[0].shutdown()
+
+    def unlink_and_be_killed(process: Any, other: Any) -> None:
+        plainly(process, other)
+        if started and other is started[0].pid:
+            killer = threading.Thread(target=lambda: otpy.exit(process, otpy.Kill()))
+            killer.start()
+            killer.join()
+
+    plainly = signals.unlink
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signals, "unlink", unlink_and_be_killed)
+        assert reason_of(Task.start(own, runs_on="thread")) == otpy.Killed()
+    dead(started[0])
 
 
 @inside
@@ -586,6 +627,69 @@ def test_a_plain_thread_that_comes_late_to_a_failed_task_gets_the_same_error() -
     with pytest.raises(otpy.TaskExited) as caught:
         task.await_()
     assert isinstance(caught.value.__cause__, Boom)
+
+
+@outside
+def test_a_plain_thread_hears_of_all_tasks_that_one_has_taken_along() -> None:
+    """They ended with the process that the thread was; that is no riddle about owners, in whichever order it asks."""
+    asks: list[Callable[[Task[Any]], Any]] = [
+        lambda task: task.await_(),
+        lambda task: task.shutdown(),
+        lambda task: task.ignore(),
+        lambda task: Task.await_many([task]),
+        lambda task: Task.yield_many([task])[0][1],
+    ]
+    for ask in asks:
+        for failing_first in (True, False):
+            held = Task.async_(hold)
+            failing = Task.async_(fail)
+            first, later = (failing, held) if failing_first else (held, failing)
+            with pytest.raises(otpy.TaskExited) as caught:
+                first.await_(None)
+            assert isinstance(caught.value.__cause__, Boom)
+            try:
+                outcome = ask(later)
+            except otpy.TaskExited as error:
+                outcome = Exited(error.reason)
+            assert isinstance(outcome, Exited)
+            assert isinstance(outcome.reason.error, Boom)
+    assert Task.async_(int).await_() == 0
+
+
+@outside
+def test_a_plain_thread_that_was_told_of_its_end_has_no_tasks_of_before() -> None:
+    """One without a link runs on, but what it would bring went with the process that the thread was."""
+    supervisor = otpy.TaskSupervisor.start_link()
+    otpy.unlink(supervisor)
+    held = otpy.TaskSupervisor.async_nolink(supervisor, hold)
+    with pytest.raises(otpy.TaskExited):
+        Task.async_(fail).await_()
+    asks: list[Callable[[Task[Any]], Any]] = [Task.await_, Task.yield_, lambda task: Task.yield_many([task])]
+    for ask in asks:
+        with pytest.raises(otpy.NotTaskOwner):
+            ask(held)
+    assert held.pid is not None
+    assert otpy.is_alive(held.pid)
+
+
+def test_coroutines_of_a_foreign_loop_hear_of_all_tasks_that_one_has_taken_along() -> None:
+    """They share the process of their thread. Each is told at its own task, with what has happened."""
+
+    async def outcome(task: Task[Any]) -> Any:
+        try:
+            return await task
+        except otpy.TaskExited as error:
+            return error.__cause__
+
+    async def main() -> None:
+        for _ in range(10):
+            held, failing, other = Task.async_(asyncio.sleep, 60), Task.async_(fail), Task.async_(hold)
+            heard = await asyncio.gather(*map(outcome, (held, failing, other)))
+            assert [type(each) for each in heard] == [Boom] * 3
+            assert await Task.async_(int) == 0
+
+    with otpy.runtime():
+        asyncio.run(main())
 
 
 @outside

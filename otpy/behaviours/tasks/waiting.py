@@ -21,12 +21,14 @@ from otpy.kernel.threads import ForeignThread
 
 
 def end_and_wait(pid: Pid, timeout: float | Literal["brutal_kill"] | None) -> Reason | None:
-    """End *pid* with Shutdown, or Kill when *timeout* seconds are over; return its reason when it is dead.
+    """Unlink *pid* and end it with Shutdown, or Kill when *timeout* seconds are over; return its reason.
 
-    None if it had ended before.
+    It is dead then. None if it had ended before. Who is killed meanwhile has either left the link as it was, or told *pid* to end:
+    between the two nothing asks whether the running process still lives.
     """
     process, me = cast("Process", pid), waiting()
     gone = pause(me)
+    signals.unlink(me, process)
     if not signals.on_death(process, gone):
         return None
     if timeout != "brutal_kill":
@@ -80,10 +82,43 @@ def await_fall(pid: Pid, reason: Reason) -> None:
     current()  # or it has come
 
 
+# -- plain threads ---------------------------------------------------------------------------------
+
+
+def is_past(owner: Pid, me: Pid) -> bool:
+    """Whether *owner* was the process of this plain thread, until a link ended it, and *me* is by now."""
+    before, now = cast("Process", owner).runner, cast("Process", me).runner
+    if not (isinstance(before, ForeignThread) and isinstance(now, ForeignThread) and before.runtime is now.runtime):
+        return False
+    return before.ident == now.ident and not isinstance(end_of(owner), Normal)  # an ident may be that of another thread
+
+
+def end_of(owner: Pid) -> Reason:
+    """Return what *owner*, of a plain thread that has been told, ends with."""
+    process = cast("Process", owner)
+    return process.dying if process.exit_reason is None else process.exit_reason
+
+
 def took_along(pid: Pid | None, owner: Pid, order: ExitProcess) -> bool:
     """Whether *order* tells a plain thread that its process, *owner*, has ended with *pid*, which was linked with it.
 
-    The thread lives on. It waits for what *pid* would bring it, so that is where it is told.
+    Whichever of them was the first. The thread lives on. It waits for what *pid* would bring it, so that is where it is
+    told. First wait for its `fall`.
     """
     thread, ended = cast("Process", owner), cast("Process | None", pid)
-    return ended is not None and isinstance(thread.runner, ForeignThread) and bool(ended.exit_reason == order.reason)
+    return ended is not None and isinstance(thread.runner, ForeignThread) and bool(end_of(ended) == order.reason)
+
+
+def fall(owner: Pid) -> None:
+    """Return when *owner* has told those linked with it, if it was the process of a plain thread, which was told."""
+    if isinstance(cast("Process", owner).runner, ForeignThread):
+        gone = pause(waiting())
+        if signals.on_death(cast("Process", owner), gone):
+            with contextlib.suppress(ServerExited):
+                wait_for_answer(gone, None)
+
+
+async def fallen(owner: Pid) -> None:
+    """As `fall`, awaited."""
+    if isinstance(cast("Process", owner).runner, ForeignThread):
+        await until_dead(cast("Process", owner))
