@@ -23,7 +23,7 @@ from otpy.behaviours.children_start import MFA, resolve, start_by_name
 from otpy.behaviours.gen_server import GenServer
 from otpy.behaviours.results import UNSET, NoReply, Ok, Reply, Stop, Unset
 from otpy.behaviours.tasks.processes import is_coroutine_function
-from otpy.errors import BadReturn, NoProcess
+from otpy.errors import BadReturn, NoProcess, UndefinedCallback
 from otpy.kernel.calls import From
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import Dest
@@ -184,8 +184,10 @@ class Agent(GenServer[Any]):
         """Make the first state."""
         return self._with(arg.function(*arg.args), Ok)
 
-    def handle_call(self, request: Applied, from_: From, state: Any) -> Any:
+    def handle_call(self, request: Any, from_: From, state: Any) -> Any:
         """Run a function and answer."""
+        if not isinstance(request, Applied):
+            raise UndefinedCallback(type(self), "handle_call", request)
         value = request.function(state, *request.args)
         match request:
             case Get():
@@ -195,8 +197,10 @@ class Agent(GenServer[Any]):
             case _:
                 return self._with(value, lambda new: Reply(None, new))
 
-    def handle_cast(self, request: Update, state: Any) -> Any:
+    def handle_cast(self, request: Any, state: Any) -> Any:
         """Run a function."""
+        if not isinstance(request, Applied):
+            raise UndefinedCallback(type(self), "handle_cast", request)
         return self._with(request.function(state, *request.args), NoReply)
 
     def code_change(self, old_vsn: Any, state: Any, extra: Any = None) -> Any:
@@ -237,7 +241,12 @@ def _accepted(kind: type | None, applied: Applied) -> Applied:
     if not callable(function):
         msg = f"an agent is given functions, and {function!r} is none; give one that takes the state"
         raise TypeError(msg)
-    if kind is not None and getattr(kind, "runs_on", None) != "asyncio" and is_coroutine_function(function):
+    if kind is None:
+        return applied
+    if not issubclass(kind, Agent):
+        msg = f"{function!r} is for an agent, and not for a {kind.__qualname__}; give what Agent.start_link returns"
+        raise TypeError(msg)
+    if kind.runs_on != "asyncio" and is_coroutine_function(function):
         msg = f'{function!r} is an `async def`: make a subclass of Agent with runs_on = "asyncio" for such functions'
         raise TypeError(msg)
     return applied

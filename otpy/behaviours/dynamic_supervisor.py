@@ -39,7 +39,7 @@ from otpy.behaviours.supervisor_server import (
 )
 from otpy.errors import BadChildSpec, BadReturn, BadSupFlags, ChildNotFound, MaxChildren, NotSupported, SupervisorError
 from otpy.kernel.pid import Pid
-from otpy.kernel.primitives import Dest, trap_exit
+from otpy.kernel.primitives import Dest, resolve, trap_exit
 from otpy.kernel.via import Name
 
 __all__ = [
@@ -224,12 +224,16 @@ def start_child(server: Dest, spec: AnyChildSpec) -> Any:
     """Start a child. Returns its Pid, `(Pid, info)`, or None if its start was ignored (nothing is kept then).
 
     Raises BadChildSpec for what is no spec, in the caller and before anything is sent; MaxChildren;
-    StartFailed(reason), or AlreadyStarted(pid), if it did not start.
+    StartFailed(reason), or AlreadyStarted(pid), if it did not start; NotSupported for a supervisor that is not dynamic.
     """
     checked = _check(spec)
     if isinstance(checked, BadChildSpec):
         raise checked
-    return ask(server, StartChild((_Checked(checked),)))
+    process = resolve(server)
+    children = process.state
+    if isinstance(children, Children) and not isinstance(children, DynamicChildren):
+        raise NotSupported("otpy.dynamic_supervisor.start_child", children.flags.strategy)
+    return ask(process, StartChild((_Checked(checked),)))
 
 
 def terminate_child(server: Dest, pid: Pid) -> None:

@@ -41,7 +41,7 @@ from otpy.behaviours.results import UNSET, Unset
 from otpy.kernel.calls import Cast
 from otpy.kernel.here import current
 from otpy.kernel.pid import Pid, Ref
-from otpy.kernel.primitives import Dest, send
+from otpy.kernel.primitives import Dest, resolve, send
 from otpy.kernel.via import Name
 
 __all__ = [
@@ -123,7 +123,7 @@ def child_spec(
 
 
 def _manager(runs_on: Place) -> type[EventManager]:
-    if runs_on not in MANAGERS:
+    if not isinstance(runs_on, str) or runs_on not in MANAGERS:
         msg = f"runs_on is {runs_on!r}; give one of {', '.join(map(repr, MANAGERS))}"
         raise ValueError(msg)
     return MANAGERS[runs_on]
@@ -152,7 +152,7 @@ def call(manager: Dest, handler: Handler, request: Any, *, timeout: float | None
     Raises HandlerNotFound; HandlerCrashed(handler, reason) if its callback failed, and it has been removed; and what
     `otpy.call` raises.
     """
-    return gen.call(manager, CallHandler(check_handler(handler), request), timeout=timeout)
+    return gen.call(_checked(manager), CallHandler(check_handler(handler), request), timeout=timeout)
 
 
 @overload
@@ -163,7 +163,7 @@ async def acall(
 async def acall(manager: Dest, handler: Handler, request: Any, *, timeout: float | None = 5.0) -> Any: ...
 async def acall(manager: Dest, handler: Handler, request: Any, *, timeout: float | None = 5.0) -> Any:
     """As `call`, awaited on any event loop."""
-    return await gen.acall(manager, CallHandler(check_handler(handler), request), timeout=timeout)
+    return await gen.acall(_checked(manager), CallHandler(check_handler(handler), request), timeout=timeout)
 
 
 @overload
@@ -229,4 +229,13 @@ def _exchange(old: tuple[Handler, Any], new: tuple[Handler, Any], owner: Pid | N
 
 
 def _ask(manager: Dest, request: HandlerRequest) -> Any:
-    return gen.call(manager, request, timeout=None)
+    return gen.call(_checked(manager), request, timeout=None)
+
+
+def _checked(manager: Dest) -> Pid:
+    """Return the process of *manager*. Raises NoProcess, and TypeError for a process that is none."""
+    process = resolve(manager)
+    if process.actor is None or isinstance(process.actor, EventManager):  # one that has ended answers for itself
+        return process
+    msg = f"{process!r} is no event manager: give what otpy.gen_event.start_link returns, or the name it was given"
+    raise TypeError(msg)

@@ -160,6 +160,11 @@ class PartitionSupervisor(Supervisor):
     @classmethod
     def _argument(cls, child_spec: Any, options: PartitionOptions) -> Partitions | None:
         """Return what `init` gets: what is given, or nothing where a subclass needs nothing."""
+        unknown = options.keys() - PartitionOptions.__annotations__
+        if unknown:
+            known = ", ".join(PartitionOptions.__annotations__)
+            msg = f"partitions have no option {', '.join(sorted(unknown))}; give some of {known}"
+            raise TypeError(msg)
         is_left_out = (child_spec, options) == (None, {}) and cls.init is not PartitionSupervisor.init
         return None if is_left_out else Partitions(child_spec, **options)
 
@@ -259,11 +264,11 @@ def _children(process: Process) -> Mapping[Any, Any]:
     """
     if process.exit_reason is not None:
         raise NoProcess(process)
-    state = process.state
-    if isinstance(state, OrderedChildren) and isinstance(process.actor, PartitionSupervisor):
-        return state.children
-    if state is None:
-        return {}
+    actor, state = process.actor, process.state
+    if actor is None:  # it is ending
+        raise NoProcess(process)
+    if isinstance(actor, PartitionSupervisor):
+        return state.children if isinstance(state, OrderedChildren) else {}
     msg = f"{process!r} is no PartitionSupervisor: give one, or the name under which it was started"
     raise TypeError(msg)
 
@@ -289,7 +294,15 @@ def _code_of(key: object) -> int:
         case Pid():
             return key.id
         case _:
-            return abs(hash(key))
+            return abs(_hash_of(key))
+
+
+def _hash_of(key: object) -> int:
+    try:
+        return hash(key)
+    except TypeError as error:
+        msg = f"{key!r} is no key of a partition, {error}; give one that is hashable, such as a str or a whole number"
+        raise TypeError(msg) from None
 
 
 def _split(key: object) -> tuple[Dest, Any]:

@@ -27,12 +27,10 @@ from otpy.behaviours.tasks.waiting import (
     end_and_wait,
     end_of,
     ended,
-    fall,
-    fallen,
     is_monitoring,
     is_past,
     receive_from,
-    took_along,
+    survives,
 )
 from otpy.errors import NotTaskOwner, ReceiveTimeout, TaskExited, TaskTimeout
 from otpy.kernel.clock import check_timeout
@@ -57,6 +55,7 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
     - `ref`: what its messages to the owner carry, `TaskReply(ref, value)` and `Down(ref, pid, reason)`.
     - `owner`: who started it, and alone may ask for its result.
     - `name`: what it runs, for people.
+    - `linked`: whether it is linked with its owner.
 
     A task that fails takes a linked owner along, unless that traps exits. An owner that is a plain thread, a REPL or a
     notebook lives on, and gets TaskExited where it asks for the result.
@@ -66,6 +65,7 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
     ref: Ref
     owner: Pid
     name: str
+    linked: bool = True
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>" if self.pid is None else f"<Task {self.name}, {self.pid!r}>"
@@ -103,7 +103,7 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         me = current()
         ref = Ref()
         deliver(me, TaskReply(ref, value))
-        return Task(None, ref, me, "completed")
+        return Task(None, ref, me, "completed", linked=False)
 
     @staticmethod
     def start_link(function: Callable[[Unpack[Args]], Any], *args: *Args, runs_on: RunsOn | None = None) -> Pid:
@@ -213,7 +213,6 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
             message = take(self._is_mine)
             outcome: Outcome[T] = Exited(NoProc()) if message is None else self._taken(message)
         except ExitProcess as order:
-            await fallen(self.owner)
             outcome = self._lost(order)
         return self._value(outcome)
 
@@ -233,7 +232,6 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         try:
             self._check_owner()
         except ExitProcess as order:
-            fall(self.owner)
             return self._lost(order)
         message = take(self._is_mine)
         if self.pid is not None:
@@ -261,7 +259,6 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
         try:
             self._check_owner()
         except ExitProcess as order:
-            fall(self.owner)
             return self._lost(order)
         expected = Killed() if timeout == "brutal_kill" else Shutdown()
         reason = end_and_wait(self.pid, timeout)
@@ -332,7 +329,6 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
             self._check_owner()
             return self._taken(receive_from(self.pid, self._is_mine, timeout))
         except ExitProcess as order:
-            fall(self.owner)
             return self._lost(order)
 
     def _taken(self, message: TaskReply | Down) -> Outcome[T]:
@@ -345,9 +341,9 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
 
     def _lost(self, order: ExitProcess) -> Exited:
         """Return the end that the task shares with the process of this plain thread; raise *order* if it does not."""
-        if took_along(self.pid, self.owner, order):
+        if self.linked and survives(self.owner):
             return Exited(order.reason)
-        raise _told(order)
+        raise order.__cause__ if isinstance(order.__cause__, NotTaskOwner) else order  # see _check_owner
 
     def _value(self, outcome: Outcome[T]) -> T:
         if isinstance(outcome, Done):
@@ -362,11 +358,6 @@ class Task(msgspec.Struct, Generic[T], frozen=True, eq=False):
 
 
 _MESSAGES = (TaskReply, Down)
-
-
-def _told(order: ExitProcess) -> BaseException:
-    """Return what tells of *order*: itself, or the refusal where this thread was told before. See `_check_owner`."""
-    return order.__cause__ if isinstance(order.__cause__, NotTaskOwner) else order
 
 
 def _checked(tasks: Iterable[Task[T]]) -> tuple[Task[T], ...]:
@@ -388,12 +379,8 @@ def _outcomes(tasks: Iterable[Task[T]], timeout: float | None) -> Iterator[tuple
     try:
         yield from _arriving(missing, timeout)
     except ExitProcess as order:
-        for task in missing.values():
-            fall(task.owner)
-        along = [task for task in missing.values() if took_along(task.pid, task.owner, order)]
-        if not along:
-            raise _told(order) from None
-        yield from ((task, Exited(order.reason)) for task in along)
+        along = [task for task in missing.values() if task.linked] or [*missing.values()]
+        yield from [(task, task._lost(order)) for task in along]  # noqa: SLF001 - a task of this module
 
 
 def _arriving(missing: dict[Ref, Task[T]], timeout: float | None) -> Iterator[tuple[Task[T], Outcome[T]]]:

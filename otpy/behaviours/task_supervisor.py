@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar, TypeVarTuple, Unpack, overload
 
 from otpy.behaviours import dynamic_supervisor
-from otpy.behaviours.child_spec import ChildSpec
+from otpy.behaviours.child_spec import ChildSpec, check_spec
 from otpy.behaviours.child_spec import Restart as RestartType
 from otpy.behaviours.child_spec import Shutdown as ShutdownType
 from otpy.behaviours.children_start import start_by_name
@@ -21,6 +21,7 @@ from otpy.behaviours.results import UNSET, Unset
 from otpy.behaviours.task import Task
 from otpy.behaviours.tasks.processes import Job, RunsOn, begin_linked, callers_of, name_of, place_of
 from otpy.behaviours.tasks.stream import StreamOptions, TaskStream
+from otpy.errors import BadChildSpec
 from otpy.kernel.here import current
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import Dest
@@ -193,7 +194,7 @@ class TaskSupervisor(DynamicSupervisor):
 
         It raises MaxChildren, and ends what runs, if there is no room for as many as run at a time.
         """
-        begin = functools.partial(_start, supervisor, shutdown, "temporary")
+        begin = _starter(supervisor, function, shutdown)
         return TaskStream(inputs, function, args, options, begin=begin)
 
     @overload
@@ -226,7 +227,7 @@ class TaskSupervisor(DynamicSupervisor):
         **options: Unpack[StreamOptions],
     ) -> TaskStream[Any]:
         """As `async_stream`, for tasks that may fail: one that does gives `Exited(reason)` in its place."""
-        begin = functools.partial(_start, supervisor, shutdown, "temporary")
+        begin = _starter(supervisor, function, shutdown)
         return TaskStream(inputs, function, args, options, begin=begin, linked=False)
 
 
@@ -242,16 +243,29 @@ def _async(
     place = place_of(function, runs_on)
     me, ref = current(), Ref()
     job = Job(function, args, place, callers_of(me), me, ref, linked)
-    return Task(_start(supervisor, shutdown, "temporary", job), ref, me, name_of(function))
+    return Task(_start(supervisor, shutdown, "temporary", job), ref, me, name_of(function), linked)
+
+
+def _starter(
+    supervisor: Dest, function: Callable[..., Any], shutdown: ShutdownType | Unset
+) -> Callable[[Job], Process]:
+    """Return what starts the tasks of a stream. Raises BadChildSpec, and TypeError for a function that is none."""
+    bad = check_spec(_spec(shutdown, "temporary", Job(function, (), place_of(function, None), ())))
+    if isinstance(bad, BadChildSpec):
+        raise bad
+    return functools.partial(_start, supervisor, shutdown, "temporary")
 
 
 def _start(supervisor: Dest, shutdown: ShutdownType | Unset, restart: RestartType, job: Job) -> Process:
     """Start the process of *job* as a child of *supervisor*."""
-    spec = ChildSpec(
+    return dynamic_supervisor.start_child(supervisor, _spec(shutdown, restart, job))  # type: ignore[no-any-return]
+
+
+def _spec(shutdown: ShutdownType | Unset, restart: RestartType, job: Job) -> ChildSpec:
+    return ChildSpec(
         id=name_of(job.function),
         start=start_by_name(begin_linked, (job,)),
         restart=restart,
         shutdown=shutdown,
         modules=[getattr(job.function, "__module__", None) or __name__],
     )
-    return dynamic_supervisor.start_child(supervisor, spec)  # type: ignore[no-any-return]

@@ -150,6 +150,23 @@ def test_what_is_no_function_is_refused_where_it_is_given() -> None:
     assert Agent.get(agent, add) == 1
 
 
+@inside
+def test_what_is_no_agent_is_told_apart() -> None:
+    """No other process is given functions; and what an agent does not know ends it with an error that says so."""
+    supervisor = otpy.supervisor.start_link([])
+    wrong: Any = add
+    for ask in (Agent.get, Agent.update, Agent.get_and_update, Agent.cast):
+        with pytest.raises(TypeError, match=r"give what Agent\.start_link returns"):
+            ask(supervisor, wrong)
+    assert otpy.supervisor.which_children(supervisor) == []
+    with pytest.raises(otpy.ServerExited, match="Agent has no handle_call and got 'what'"):
+        otpy.call(Agent.start(zero), "what")
+    agent = Agent.start(zero)
+    otpy.cast(agent, "what")
+    reason: Any = reason_of(agent)
+    assert isinstance(reason.error, otpy.UndefinedCallback)
+
+
 class Awaiting(Agent):
     """An agent on the event loop."""
 

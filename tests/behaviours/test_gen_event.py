@@ -874,6 +874,22 @@ def test_what_is_no_handler_is_refused_where_it_is_given(handler: Any) -> None:
 
 
 @inside
+def test_who_is_no_manager_is_not_asked() -> None:
+    """A server would take the request for one of its own."""
+    server = otpy.Agent.start_link(int)
+    asks: list[Callable[[], Any]] = [
+        lambda: gen_event.add_handler(server, Scripted),
+        lambda: gen_event.which_handlers(server),
+        lambda: gen_event.call(server, Scripted, 1),
+        lambda: asyncio.run(gen_event.acall(server, Scripted, 1)),
+    ]
+    for ask in asks:
+        with pytest.raises(TypeError, match=r"is no event manager: give what otpy.gen_event.start_link returns"):
+            ask()
+    assert otpy.Agent.get(server, lambda value: value) == 0
+
+
+@inside
 def test_what_else_cannot_be_is_refused_too() -> None:
     """An id that cannot be compared, a swap that is no pair, an attribute."""
     manager = manager_with(Scripted)

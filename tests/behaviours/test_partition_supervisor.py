@@ -83,7 +83,7 @@ def test_there_are_as_many_partitions_as_cores() -> None:
         ({"partitions": True}, "a whole number"),
         ({"strategy": "simple_one_for_one"}, "one_for_one, one_for_all, rest_for_one"),
         ({"with_arguments": 1}, "give a function of the arguments"),
-        ({"partition": 1}, "partition"),
+        ({"partition": 1}, "no option partition; give some of partitions, strategy,"),
     ],
 )
 @inside
@@ -151,9 +151,12 @@ def test_a_via_that_leads_nowhere_is_an_error() -> None:
             ask(nobody, "?")
     Echo.start(name="echo")
     start()
-    for key in (("echo", 1), "echo"):
+    otpy.Agent.start(lambda: None, name="none")
+    for key in (("echo", 1), ("none", 1), "echo"):
         with pytest.raises(TypeError, match=r"is no PartitionSupervisor|names no partition"):
             otpy.call(Via(PartitionSupervisor, key), "?")
+    with pytest.raises(TypeError, match="give one that is hashable"):
+        otpy.call(Via(PartitionSupervisor, ("parts", ("a", []))), "?")
     with pytest.raises(ValueError, match="is the name of a partition"):
         Echo.start(name=Via(PartitionSupervisor, ("parts", 1)))
 

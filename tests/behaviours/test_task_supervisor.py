@@ -304,6 +304,20 @@ def test_who_leaves_a_stream_early_has_the_link_with_the_supervisor_alone() -> N
 # case: task/supervisor_test.exs: async_stream
 # case: task/supervisor_test.exs: async_stream_nolink
 @inside
+def test_what_a_supervisor_cannot_do_is_refused_where_it_is_given() -> None:
+    """A stream says so before somebody iterates; one that is not for tasks says so instead of taking them."""
+    supervisor: Any = TaskSupervisor.start_link()
+    wrong: Any = "soft"
+    for stream in (TaskSupervisor.async_stream, TaskSupervisor.async_stream_nolink):
+        with pytest.raises(otpy.BadChildSpec, match="shutdown is 'soft'"):
+            stream(supervisor, [1], str, shutdown=wrong)
+    fixed = otpy.supervisor.start_link([])
+    with pytest.raises(otpy.NotSupported, match="is not for a one_for_one supervisor"):
+        TaskSupervisor.start_child(fixed, int)
+    assert otpy.supervisor.which_children(fixed) == []
+
+
+@inside
 def test_a_stream_that_finds_its_supervisor_full_cleans_up() -> None:
     """It cannot do what it was asked for; it says so, and ends what it has begun. So where there is no supervisor."""
     supervisor = TaskSupervisor.start_link(max_children=1)

@@ -18,7 +18,7 @@ from otpy.behaviours.gen_server import start_soon
 from otpy.behaviours.tasks.hub import Begin, Close, Finished, Hub, Take, Work
 from otpy.behaviours.tasks.outcomes import Exited, Outcome
 from otpy.behaviours.tasks.processes import Job, RunsOn, begin_linked, callers_of, name_of, place_of
-from otpy.behaviours.tasks.waiting import took_along
+from otpy.behaviours.tasks.waiting import survives
 from otpy.errors import BlockingRefused, CallError, CallingSelf, NoProcess, ServerExited, TaskExited
 from otpy.kernel.clock import check_timeout
 from otpy.kernel.here import current
@@ -116,14 +116,16 @@ class TaskStream(Generic[T]):
         except (ServerExited, NoProcess) as error:
             if error.server is not hub:
                 raise
+            reason = cast("Process", hub).exit_reason
         except ExitProcess as order:
-            if not took_along(hub, me, order):
+            if not survives(me):
                 raise
+            reason = order.reason
         else:
             return
         with contextlib.suppress(ExitProcess):  # a plain thread hears it by the error alone
             take(lambda message: type(message) is Exit and message.pid is hub)
-        failed = TaskExited(self, cast("Process", hub).exit_reason)
+        failed = TaskExited(self, reason)
         raise failed from failed.__cause__
 
     def _work(self, consumer: Process) -> Work:

@@ -16,14 +16,14 @@ from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.plane import plane
 from otpy.kernel.primitives import receive
 from otpy.kernel.process import Process
-from otpy.kernel.reasons import ExitProcess, Kill, Normal, Reason, Shutdown
+from otpy.kernel.reasons import Kill, Normal, Reason, Shutdown
 from otpy.kernel.threads import ForeignThread
 
 
 def end_and_wait(pid: Pid, timeout: float | Literal["brutal_kill"] | None) -> Reason | None:
     """Unlink *pid* and end it with Shutdown, or Kill when *timeout* seconds are over; return its reason.
 
-    It is dead then. None if it had ended before. Who is killed meanwhile has either left the link as it was, or told *pid* to end:
+    It is dead then. None if it had ended before. Who is killed meanwhile leaves either the link, or an order to end:
     between the two nothing asks whether the running process still lives.
     """
     process, me = cast("Process", pid), waiting()
@@ -99,26 +99,9 @@ def end_of(owner: Pid) -> Reason:
     return process.dying if process.exit_reason is None else process.exit_reason
 
 
-def took_along(pid: Pid | None, owner: Pid, order: ExitProcess) -> bool:
-    """Whether *order* tells a plain thread that its process, *owner*, has ended with *pid*, which was linked with it.
+def survives(owner: Pid) -> bool:
+    """Whether *owner* is the process of a plain thread, which lives on, as a new process, when a link ends that one.
 
-    Whichever of them was the first. The thread lives on. It waits for what *pid* would bring it, so that is where it is
-    told. First wait for its `fall`.
+    It is told where it waits for what the link has taken along, too: that is what it has lost.
     """
-    thread, ended = cast("Process", owner), cast("Process | None", pid)
-    return ended is not None and isinstance(thread.runner, ForeignThread) and bool(end_of(ended) == order.reason)
-
-
-def fall(owner: Pid) -> None:
-    """Return when *owner* has told those linked with it, if it was the process of a plain thread, which was told."""
-    if isinstance(cast("Process", owner).runner, ForeignThread):
-        gone = pause(waiting())
-        if signals.on_death(cast("Process", owner), gone):
-            with contextlib.suppress(ServerExited):
-                wait_for_answer(gone, None)
-
-
-async def fallen(owner: Pid) -> None:
-    """As `fall`, awaited."""
-    if isinstance(cast("Process", owner).runner, ForeignThread):
-        await until_dead(cast("Process", owner))
+    return isinstance(cast("Process", owner).runner, ForeignThread)
