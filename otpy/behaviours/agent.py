@@ -161,6 +161,30 @@ class Agent(GenServer[Any]):
         return _ask(agent, GetAndUpdate(function, args), timeout)  # type: ignore[no-any-return]
 
     @staticmethod
+    async def aget(
+        agent: Dest, function: Callable[[Any, Unpack[Args]], T], *args: *Args, timeout: float | None = 5.0
+    ) -> T:
+        """As `get`, awaited on any event loop."""
+        return await _aask(agent, Get(function, args), timeout)  # type: ignore[no-any-return]
+
+    @staticmethod
+    async def aupdate(
+        agent: Dest, function: Callable[[Any, Unpack[Args]], Any], *args: *Args, timeout: float | None = 5.0
+    ) -> None:
+        """As `update`, awaited on any event loop. One that is cancelled is done nevertheless."""
+        await _aask(agent, Update(function, args), timeout)
+
+    @staticmethod
+    async def aget_and_update(
+        agent: Dest,
+        function: Callable[[Any, Unpack[Args]], tuple[T, Any]],
+        *args: *Args,
+        timeout: float | None = 5.0,
+    ) -> T:
+        """As `get_and_update`, awaited on any event loop. One that is cancelled is done nevertheless."""
+        return await _aask(agent, GetAndUpdate(function, args), timeout)  # type: ignore[no-any-return]
+
+    @staticmethod
     def cast(agent: Dest, function: Callable[[Any, Unpack[Args]], Any], *args: *Args) -> None:
         """As `update`, without waiting; an agent that is not there is no error."""
         update = _accepted(None, Update(function, args))
@@ -228,6 +252,11 @@ def _answer_and_state(pair: Any, state: Any) -> Any:
 def _ask(agent: Dest, request: Applied, timeout: float | None) -> Any:
     process = process_of(agent)
     return gen.call(process, _accepted(_kind_of(process), request), timeout=timeout)
+
+
+async def _aask(agent: Dest, request: Applied, timeout: float | None) -> Any:
+    process = process_of(agent)
+    return await gen.acall(process, _accepted(_kind_of(process), request), timeout=timeout)
 
 
 def _kind_of(agent: Process) -> type | None:

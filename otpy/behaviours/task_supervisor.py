@@ -26,7 +26,7 @@ from otpy.kernel.here import current
 from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.primitives import Dest
 from otpy.kernel.process import Process
-from otpy.kernel.via import Name
+from otpy.kernel.via import Name, Via
 
 InputT = TypeVar("InputT")
 ResultT = TypeVar("ResultT")
@@ -61,13 +61,20 @@ class TaskSupervisor(DynamicSupervisor):
         max_seconds: float = 5.0,
         *,
         id: Any = None,  # noqa: A002 - OTP's name
+        restart: RestartType = "permanent",
+        shutdown: ShutdownType | Unset = UNSET,
+        significant: bool = False,
         name: Name | None = None,
     ) -> ChildSpec:
-        """Return how a supervisor starts this one; *id* is the name, or that of the class, unless given."""
-        given = id if id is not None else name if name is not None else cls.__name__
+        """Return how a supervisor starts this one.
+
+        Unless given, *id* is the name, or the key if that is a Via, or that of the class.
+        """
+        called = name.key if isinstance(name, Via) else name
+        given = id if id is not None else called if called is not None else cls.__name__
         kwargs = {} if name is None else {"name": name}
         start = start_by_name(cls.start_link, (max_children, max_restarts, max_seconds), kwargs)
-        return ChildSpec(given, start, type="supervisor")
+        return ChildSpec(given, start, restart, significant, shutdown, type="supervisor")
 
     @overload
     @staticmethod

@@ -150,6 +150,26 @@ def test_what_is_no_function_is_refused_where_it_is_given() -> None:
     assert Agent.get(agent, add) == 1
 
 
+def test_an_agent_is_asked_from_any_event_loop() -> None:
+    """From otpy's, where nobody may block, and from somebody else's; errors are the same."""
+
+    async def main() -> list[Any]:
+        agent = "number"
+        await Agent.aupdate(agent, add, 2)
+        got = await Agent.aget_and_update(agent, lambda state: (state, state * 10))
+        wrong: Any = 1
+        with pytest.raises(TypeError, match="is none"):
+            await Agent.aget(agent, wrong)
+        with pytest.raises(otpy.NoProcess):
+            await Agent.aget("nobody", add)
+        return [got, await Agent.aget(agent, add, 1)]
+
+    with otpy.runtime():
+        Agent.start_link(zero, name="number")
+        assert asyncio.run(main()) == [2, 21]
+        assert otpy.Task.async_(main).await_() == [22, 221]
+
+
 @inside
 def test_what_is_no_agent_is_told_apart() -> None:
     """No other process is given functions; and what an agent does not know ends it with an error that says so."""

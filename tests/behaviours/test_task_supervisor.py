@@ -343,6 +343,8 @@ def test_a_task_supervisor_is_a_child_like_any_other() -> None:
 
     specs = [TaskSupervisor.child_spec(name="tasks", max_children=1), Jobs.child_spec()]
     assert [spec.id for spec in specs] == ["tasks", "Jobs"]
+    by_key = TaskSupervisor.child_spec(name=otpy.Via(otpy.Registry, ("jobs", 1)), restart="temporary", shutdown=1.0)
+    assert (by_key.id, by_key.restart, by_key.shutdown, by_key.type) == (("jobs", 1), "temporary", 1.0, "supervisor")
     top = otpy.supervisor.start_link(specs)
     assert otpy.supervisor.count_children(top).supervisors == 2
     TaskSupervisor.start_child("tasks", hold)
