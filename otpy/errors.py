@@ -117,7 +117,7 @@ class ServerExited(CallError):
     """The server ended with *reason* before it replied."""
 
     def __init__(self, reason: Any, server: object = None, request: object = None) -> None:
-        super().__init__(f"{server!r} ended with {reason!r} before it replied", server, request)
+        super().__init__(f"{server!r} ended with {shown(reason)} before it replied", server, request)
         self.reason = reason
 
 
@@ -160,7 +160,7 @@ class TaskExited(TaskError):
     """The task ended with *reason* before it had a result; where an exception ended it, that is the `__cause__`."""
 
     def __init__(self, task: object, reason: Any) -> None:
-        super().__init__(f"{task!r} ended with {reason!r} before it had a result", task)
+        super().__init__(f"{task!r} ended with {shown(reason)} before it had a result", task)
         self.reason = reason
         error = getattr(reason, "error", None)  # that of a Crash
         self.__cause__ = error if isinstance(error, BaseException) else None
@@ -214,7 +214,7 @@ class InitStopped(StartError):
     """`init` ended the start with *reason* (it returned Stop, raised, or returned no result)."""
 
     def __init__(self, reason: Any) -> None:
-        super().__init__(f"init stopped with {reason!r}")
+        super().__init__(f"init stopped with {shown(reason)}")
         self.reason = reason
 
 
@@ -395,7 +395,9 @@ class ChangeCodeFailed(SystemRequestError):
     """`change_code` was refused: the process is not suspended, or its code_change failed with *reason*."""
 
     def __init__(self, reason: Any) -> None:
-        super().__init__(f"code_change failed with {reason!r}; the process keeps its old state and stays suspended")
+        super().__init__(
+            f"code_change failed with {shown(reason)}; the process keeps its old state and stays suspended"
+        )
         self.reason = reason
 
 
@@ -497,7 +499,7 @@ class StartFailed(SupervisorError):
     """The start function of the child failed with *reason*; nothing was kept."""
 
     def __init__(self, reason: Any) -> None:
-        super().__init__(f"the child's start failed with {reason!r}")
+        super().__init__(f"the child's start failed with {shown(reason)}")
         self.reason = reason
 
 
@@ -505,7 +507,7 @@ class BadChildSpec(SupervisorError):
     """A child spec is refused; *reason* is a tuple in OTP's words, such as ("invalid_shutdown", -10)."""
 
     def __init__(self, reason: Any, message: str | None = None) -> None:
-        super().__init__(message or f"bad child spec: {reason!r}")
+        super().__init__(message or f"bad child spec: {shown(reason)}")
         self.reason = reason
 
 
@@ -513,7 +515,7 @@ class BadSupFlags(SupervisorError):
     """Supervisor flags are refused; *reason* is a tuple in OTP's words, such as ("invalid_period", 0)."""
 
     def __init__(self, reason: Any, message: str | None = None) -> None:
-        super().__init__(message or f"bad supervisor flags: {reason!r}")
+        super().__init__(message or f"bad supervisor flags: {shown(reason)}")
         self.reason = reason
 
 
@@ -596,7 +598,7 @@ class ApplicationStartFailed(ApplicationError):
     """The application did not start: *reason* is why its `start`, or a start phase, failed."""
 
     def __init__(self, application: str, reason: Any) -> None:
-        super().__init__(f"application {application!r} did not start: {reason!r}", application)
+        super().__init__(f"application {application!r} did not start: {shown(reason)}", application)
         self.reason = reason
 
 
@@ -750,7 +752,7 @@ class CheckFailed(UpgradeError):
     """The `check_upgrade` of *pid* said no to its converted state: *reason*."""
 
     def __init__(self, pid: Any, reason: Any) -> None:
-        super().__init__(f"{pid!r}: check_upgrade refused the converted state: {reason!r}")
+        super().__init__(f"{pid!r}: check_upgrade refused the converted state: {shown(reason)}")
         self.pid = pid
         self.reason = reason
 

@@ -54,7 +54,7 @@ class TaskSupervisor(DynamicSupervisor):
         return super().start_link(max_children, max_restarts, max_seconds, name=name)
 
     @classmethod
-    def child_spec(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - options, not an argument
+    def child_spec(  # pyright: ignore[reportIncompatibleMethodOverride] - options, not an argument
         cls,
         max_children: int | None = None,
         max_restarts: int = 3,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from otpy.errors import shown
 from otpy.kernel import events
 from otpy.kernel.reasons import Crash, Killed, Reason, is_abnormal
 
@@ -39,9 +40,9 @@ class _Text:
         self._facts = facts
 
     def __str__(self) -> str:
-        lines = [f"{self._who} ({self._behaviour}) ended with {self._reason!r}"]
+        lines = [f"{self._who} ({self._behaviour}) ended with {shown(self._reason)}"]
         if self._ancestors:
             lines.append(f"  started by: {' < '.join(map(repr, self._ancestors))}")
-        lines += [f"  {name.replace('_', ' ')}: {value!r}" for name, value in self._facts.items()]
+        lines += [f"  {name.replace('_', ' ')}: {shown(value)}" for name, value in self._facts.items()]
         lines.append("  Links and monitors are told; its supervisor, if any, decides whether it is started again.")
         return "\n".join(lines)

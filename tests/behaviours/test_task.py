@@ -206,6 +206,30 @@ def test_what_a_task_raised_is_the_cause_of_the_error() -> None:
     assert names[-1] == "fail"
 
 
+@inside
+def test_an_exception_that_cannot_be_shown_is_told_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    """Who waits gets the error that it counts on, and not what the `__repr__` of somebody's exception raised."""
+
+    class Mute(Exception):
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+        __str__ = __repr__
+
+    def mute(_: object = None) -> Any:
+        raise Mute
+
+    otpy.trap_exit(True)
+    with pytest.raises(otpy.TaskExited, match="ended with <Crash, whose repr raises RuntimeError>") as caught:
+        Task.async_(mute).await_()
+    assert isinstance(caught.value.__cause__, Mute)
+    assert "ended with <Crash, whose repr raises RuntimeError>" in caplog.text
+    with pytest.raises(otpy.InitStopped, match="whose repr raises"):
+        otpy.Agent.start(mute)
+    with pytest.raises(otpy.ServerExited, match="whose repr raises"):
+        otpy.Agent.get(otpy.Agent.start(int), mute)
+
+
 # case: task_test.exs: async
 @inside
 def test_a_task_that_fails_takes_its_owner_along() -> None:

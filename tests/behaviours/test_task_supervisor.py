@@ -300,9 +300,6 @@ def test_who_leaves_a_stream_early_has_the_link_with_the_supervisor_alone() -> N
         assert otpy.flush() == []
 
 
-# case: task/supervisor_test.exs: max_children
-# case: task/supervisor_test.exs: async_stream
-# case: task/supervisor_test.exs: async_stream_nolink
 @inside
 def test_what_a_supervisor_cannot_do_is_refused_where_it_is_given() -> None:
     """A stream says so before somebody iterates; one that is not for tasks says so instead of taking them."""
@@ -317,6 +314,9 @@ def test_what_a_supervisor_cannot_do_is_refused_where_it_is_given() -> None:
     assert otpy.supervisor.which_children(fixed) == []
 
 
+# case: task/supervisor_test.exs: max_children
+# case: task/supervisor_test.exs: async_stream
+# case: task/supervisor_test.exs: async_stream_nolink
 @inside
 def test_a_stream_that_finds_its_supervisor_full_cleans_up() -> None:
     """It cannot do what it was asked for; it says so, and ends what it has begun. So where there is no supervisor."""
@@ -343,7 +343,9 @@ def test_a_task_supervisor_is_a_child_like_any_other() -> None:
 
     specs = [TaskSupervisor.child_spec(name="tasks", max_children=1), Jobs.child_spec()]
     assert [spec.id for spec in specs] == ["tasks", "Jobs"]
-    by_key = TaskSupervisor.child_spec(name=otpy.Via(otpy.Registry, ("jobs", 1)), restart="temporary", shutdown=1.0)
+    by_key = TaskSupervisor.child_spec(
+        name=otpy.Via(otpy.PartitionSupervisor, ("jobs", 1)), restart="temporary", shutdown=1.0
+    )
     assert (by_key.id, by_key.restart, by_key.shutdown, by_key.type) == (("jobs", 1), "temporary", 1.0, "supervisor")
     top = otpy.supervisor.start_link(specs)
     assert otpy.supervisor.count_children(top).supervisors == 2
