@@ -458,7 +458,7 @@ def test_a_manager_is_kept_and_put_back(module: Make) -> None:
     loaded = module(NAME, V1)
     manager = with_handlers(loaded, "a")
     snapshot = upgrade.preserve_process_state(manager)
-    gen_event.notify(manager, 1)
+    gen_event.sync_notify(manager, 1)
     upgrade.restore_process_state(manager, snapshot)
     assert states(manager) == {"a": ["a"], "Other": ["other"]}
     gen_event.add_handler(manager, (Other, "more"), "more")
