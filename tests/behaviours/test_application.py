@@ -16,7 +16,7 @@ import otpy
 from otpy import application
 from otpy.kernel.runtime import Runtime
 from tests.behaviours.application_kit import Log, end, make, running, top
-from tests.support import Listener, down, eventually, eventually_outside, inside
+from tests.support import Echo, Listener, down, eventually, eventually_outside, inside
 
 TYPES = ("permanent", "transient", "temporary")
 
@@ -128,6 +128,23 @@ def test_starts_at_the_same_time_are_one() -> None:
         reasons = [down(ref) for _, ref in pids]
     assert reasons == [otpy.Normal()] * 3
     assert [entry[1] for entry in log] == ["start", "prep_stop", "stop"]
+
+
+@inside
+def test_a_failed_start_ends_what_stands_in_no_tree_too() -> None:
+    """Nobody would know of it, and the next start would find its names taken."""
+    apart: list[otpy.Pid] = []
+
+    def failing(_args: object) -> Any:
+        apart.append(Echo.start(name="apart"))
+        raise ValueError("too cold")
+
+    shop = make("shop", [], failing)
+    for _ in range(2):
+        with pytest.raises(otpy.ApplicationStartFailed, match="too cold"):
+            application.start(shop)
+        assert not otpy.is_alive(apart[-1])
+    assert len(apart) == 2
 
 
 @inside

@@ -69,11 +69,11 @@ class ApplicationMaster(GenServer[Running]):
         try:
             pid, state = _started(app, arg.spec)
         except Exception as error:  # noqa: BLE001 - whatever it raises is why the start failed
-            _end_all(_linked(me))
+            _give_up(me)
             return Stop(_reason(error))
         except ExitProcess as ended:
             current()  # raises if it is the master itself that has to end
-            _end_all(_linked(me))
+            _give_up(me)
             return Stop(ended.reason)
         if me.starter is None or me.starter.exit_reason is not None:  # it was ended: the start has failed without it
             _end_all([pid])
@@ -154,8 +154,10 @@ def _tried(callback: Callable[[Any], Any], state: Any) -> Any:
         return state
 
 
-def _linked(process: Process) -> list[Process]:
-    return [each for each in process.links or () if each.leader is process]
+def _give_up(me: Process) -> None:
+    """End what a start has started that has failed."""
+    _end_all([each for each in me.links or () if each.leader is me])
+    _end_belongings(me)
 
 
 def _end_all(processes: Iterable[Pid]) -> None:
