@@ -52,13 +52,14 @@ def find_node(name: str | None, run_dir: Path | None = None) -> Path:
     if name is not None:
         path = socket_path(folder, name)
         if not is_alive(path):
-            raise BadInput(f"no node {name!r} runs in {folder} ({_listed(running_nodes(folder))}); {_START_ONE}")
+            listed = _listed(running_nodes(folder))
+            raise _absent(folder, [name], f"no node {name!r} runs in {folder} ({listed}); {_START_ONE}")
         return path
     match running_nodes(folder):
         case [only]:
             return socket_path(folder, only)
         case []:
-            raise BadInput(f"no node runs in {folder}; {_START_ONE}")
+            raise _absent(folder, lock_names(folder), f"no node runs in {folder}; {_START_ONE}")
         case several:
             raise BadInput(f"several nodes run in {folder}; choose one with --node: {', '.join(several)}")
 
@@ -185,8 +186,24 @@ def _connected(path: Path) -> Generator[socket.socket]:
         try:
             connection.connect(str(path))
         except OSError as error:
-            raise BadInput(f"cannot reach the node at {path}: {error.strerror or error}; {_START_ONE}") from error
+            said = f"cannot reach the node at {path}: {error.strerror or error}; {_START_ONE}"
+            raise _absent(path.parent, [path.stem], said) from error
         yield connection
+
+
+def _absent(folder: Path, names: list[str], otherwise: str) -> CommandError:
+    """Return why none of *names* listens: it is there, but not yet or no more to be asked; or else *otherwise*."""
+    for name in names:
+        if (process := holder(folder, name)) is not None:
+            does = "stopping" if is_stopping(folder, name) else "starting"
+            return Failed(f"node {name!r} (process {process}) is {does}, and cannot be asked anything; see its log")
+    return BadInput(otherwise)
+
+
+def is_stopping(folder: Path, name: str) -> bool:
+    """Whether node *name*, whose process lives, listens no more: its socket is there until the process has ended."""
+    path = socket_path(folder, name)
+    return path.exists() and not is_alive(path)
 
 
 def _error(failure: Failure) -> CommandError:

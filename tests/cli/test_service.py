@@ -458,16 +458,33 @@ def test_stop_stops_in_order_and_waits(otpy: Shell, app: Path) -> None:
 
 
 def test_stop_does_not_wait_longer_than_it_is_told(otpy: Shell, app: Path) -> None:
-    """The node goes on stopping, and answers no more; a signal ends it at once."""
+    """The node goes on stopping, and answers no more, and who asks it is told so; a signal ends it at once."""
     app.write_text(APP.replace('say("prep_stop")', 'say("prep_stop"); otpy.blocking(threading.Event().wait)'))
     process = started(otpy, "app:Shop", "--name", "shop")
     late = otpy("stop", "--timeout", "0.2")
     assert late.code == 1
     assert "was told to stop, and has not ended within 0.2 s" in one_line(late.err)
-    assert otpy("ping").code == 2
+    for asked in (otpy("ping"), otpy("tree", "--node", "shop")):
+        assert asked.code == 1
+        assert f"node 'shop' (process {process.pid}) is stopping, and cannot be asked" in one_line(asked.err)
     assert otpy("pid").out == f"{process.pid}\n"
+    assert "has not ended within 0.2 s" in one_line(otpy("stop", "--timeout", "0.2").err)
     process.send_signal(signal.SIGTERM)
     assert process.wait(DEADLINE) == -signal.SIGTERM
+
+
+def test_who_asks_a_node_that_starts_is_told_so(otpy: Shell, app: Path) -> None:
+    """And not to start one, which would be refused."""
+    hanging = 'say("starts"); otpy.blocking(threading.Event().wait); say("phase", phase'
+    app.write_text(APP.replace('say("phase", phase', hanging))
+    process = otpy.popen("run", "app:Shop", "--name", "shop")
+    otpy.nodes.append(process)
+    until(process, "starts")
+    for verb in (("ping",), ("rpc", "1", "--node", "shop"), ("stop",)):
+        asked = otpy(*verb)
+        assert asked.code == 1
+        assert f"node 'shop' (process {process.pid}) is starting, and cannot be asked" in one_line(asked.err)
+    process.kill()
 
 
 @pytest.mark.parametrize("timeout", ["0", "-1", "soon", "nan"])

@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Callable
 
-from otpy.cli.client import ask, the_node
+from otpy.cli.client import ask, is_stopping, the_node
 from otpy.cli.exits import OK, BadInput, Failed
 from otpy.cli.options import ANY_NODE, AS_TEXT, Output, Patience, Where
 from otpy.cli.runfolder import default_folder, holder, socket_path
@@ -24,7 +24,7 @@ def stop(*, timeout: Patience = math.inf, where: Where = ANY_NODE, output: Outpu
     try:
         ask(socket_path(folder, node), "stop", {}, lambda event: told.append(event.name))
     except (BadInput, Failed):
-        if "stopping" not in told and holder(folder, node) == process:
+        if "stopping" not in told and holder(folder, node) == process and not is_stopping(folder, node):
             raise  # else it has hung up because it stops
     if not _gone(lambda: holder(folder, node) != process, timeout):
         raise Failed(f"node {node!r} (process {process}) was told to stop, and has not ended within {timeout:g} s")
