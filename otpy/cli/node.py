@@ -93,6 +93,8 @@ def _start(system: System, root: Root) -> None:
     except OtpyError as error:
         if not root.has_ended:
             raise Failed(f"{system.title} did not start: {error}") from error
+    except Exception as error:
+        raise Failed(f"{system.title} did not start: {type(error).__name__}: {error}") from error
     else:
         if pid is not None:
             root.watch(pid)

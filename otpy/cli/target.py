@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
@@ -30,6 +32,7 @@ from otpy.behaviours.supervisor import Supervisor
 from otpy.cli.exits import BadInput
 from otpy.cli.sandboxes import load_version, open_sandbox, read_source
 from otpy.errors import BadApplicationSpec, OtpyError
+from otpy.kernel.process import Process
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -150,12 +153,20 @@ def _system(title: str, module: ModuleType, attribute: str) -> System:
     if isinstance(value, type):
         if issubclass(value, Behaviour):
             return System(title, cast("Start", value.start))
-    elif callable(value):
-        return System(title, cast("Start", value))
+    elif callable(value) and not inspect.iscoroutinefunction(value):
+        return System(title, partial(_started_by, value))
     raise BadInput(
         f"{module.__name__}:{attribute} is nothing that can be run: give the class of an application or a supervisor, "
-        "or a function that returns a pid"
+        "or a function (no `async def`) that returns a pid"
     )
+
+
+def _started_by(function: Callable[[], object]) -> Pid:
+    """Return the pid of what *function* has started. Raises TypeError if it returns none."""
+    pid = function()
+    if not isinstance(pid, Process):
+        raise TypeError(f"it returned {pid!r}, which is no pid; return that of the process which is the root")
+    return pid
 
 
 def _application(app: Any, title: str = "") -> System:

@@ -225,6 +225,25 @@ def test_bad_input_is_one_line_on_stderr_and_code_2(otpy: Shell, args: list[str]
     assert said in one_line(finished.err)
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("def root():\n    return 5\n", 1, "system.py did not start: TypeError: it returned 5, which is no pid"),
+        ("def root():\n    return None\n", 1, "it returned None, which is no pid"),
+        ("def root(arg):\n    return arg\n", 1, "system.py did not start: TypeError: root() missing 1 required"),
+        ("async def root():\n    return 5\n", 2, "a function (no `async def`) that returns a pid"),
+    ],
+)
+def test_a_function_that_starts_nothing_is_said(otpy: Shell, tmp_path: Path, text: str, code: int, said: str) -> None:
+    """With what it has returned, or raised."""
+    file = tmp_path / "system.py"
+    file.write_text(text)
+    finished = otpy.process("run", f"{file}:root", "--store", "none")
+    assert finished.code == code
+    assert said in one_line(finished.err.splitlines()[-1])
+    assert "never awaited" not in finished.err
+
+
 def test_debug_shows_the_traceback_before_the_line(otpy: Shell) -> None:
     """For those who have to find out."""
     finished = otpy("run", "conuter", "--debug")
