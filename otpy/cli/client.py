@@ -151,6 +151,8 @@ class Conversation:
             send_frame(self._connection, request, REQUEST_LIMIT)
         except FrameError as error:
             raise BadInput(f"the request is too long for a node: {error}") from error
+        except UnicodeEncodeError as error:
+            raise BadInput(f"{error.object!r} is no Unicode text, and cannot be sent to a node") from error
         except OSError as error:
             self._refused = error
 

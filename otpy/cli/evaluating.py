@@ -12,6 +12,7 @@ import contextlib
 import inspect
 import json
 import linecache
+import math
 import rlcompleter
 from collections.abc import Callable, Coroutine
 from importlib import import_module
@@ -19,7 +20,7 @@ from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, final
 
-from otpy.cli.plain import plain
+from otpy.cli.plain import Plain, plain
 from otpy.code.baseline import every_code
 from otpy.code.tracebacks import told
 
@@ -190,8 +191,20 @@ def value_text(value: object) -> str:
 
 
 def as_json(value: object) -> str:
-    """Return *value* as JSON; what is no plain data is text in it."""
-    return json.dumps(plain(value), indent=2, ensure_ascii=False)
+    """Return *value* as JSON; what is no plain data is text in it, and so are numbers that JSON has not."""
+    return json.dumps(_finite(plain(value)), indent=2, ensure_ascii=False)
+
+
+def _finite(value: Plain) -> Plain:
+    match value:
+        case float() if not math.isfinite(value):
+            return str(value)
+        case list():
+            return [_finite(each) for each in value]
+        case dict():
+            return {key: _finite(each) for key, each in value.items()}
+        case _:
+            return value
 
 
 def traceback_of(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from otpy.cli.exits import Failed
 from otpy.cli.frames import Event, Result
+from otpy.cli.plain import sendable
 
 if TYPE_CHECKING:
     from otpy.cli.client import Conversation
@@ -49,7 +50,7 @@ class Remote:
         """Have the shell do something, and wait for its end."""
         ident = next(self._ids)
         with _interrupt(lambda: self._talk.say("interrupt")) as may_ask:
-            self._talk.say(what, id=ident, **facts)
+            self._talk.say(what, id=ident, **{name: sendable(text) for name, text in facts.items()})
             may_ask()
             return self._until(lambda event: event.name in _ENDS and event.facts["id"] == ident)
 

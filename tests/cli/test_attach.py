@@ -63,6 +63,14 @@ def test_a_file_may_be_piped_in_as_it_is(here: Here) -> None:
     assert typed(here, text) == (0, "2\n0\n1\n", "")
 
 
+def test_what_is_no_unicode_is_typed_as_an_escape(here: Here) -> None:
+    """As Python has such bytes of a command line; elsewhere it is a syntax error, and the shell goes on."""
+    assert typed(here, "'\udcff'\n") == (0, "'\\udcff'\n", "")
+    code, out, err = typed(here, "\udcff\n1\n")
+    assert (code, out) == (1, "1\n")
+    assert "SyntaxError" in err
+
+
 def test_everything_of_otpy_is_at_hand(here: Here) -> None:
     """As after `import otpy` and `from otpy import *`; behaviours may be defined there, too."""
     text = (

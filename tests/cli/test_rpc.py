@@ -194,6 +194,21 @@ def test_wrong_arguments_are_bad_input(here: Here, args: list[str], why: str) ->
     assert why in one_line(finished.err)
 
 
+def test_what_is_no_unicode_is_sent_as_an_escape(here: Here, module: str) -> None:
+    """A terminal or a file may be in any encoding."""
+    assert here.otpy("rpc", "'\udcff'") == (0, "'\\udcff'\n", "")
+    assert here.otpy("rpc", f"{module}:joined", "\udcff") == (0, "\"'\\\\\\\\udcff'\"\n", "")
+    named = here.otpy("backup", "\udcff.db")
+    assert named.code == 2
+    assert "is no Unicode text, and cannot be sent" in one_line(named.err)
+
+
+def test_numbers_that_json_has_not_are_text_in_it(here: Here) -> None:
+    """Who reads it may be no Python."""
+    finished = here.otpy("rpc", "{'a': [float('nan'), 1.5], 'b': -float('inf')}", "--json")
+    assert json.loads(finished.out, parse_constant=pytest.fail) == {"a": ["nan", 1.5], "b": "-inf"}
+
+
 def test_a_program_comes_from_standard_input(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dash stands for it, as everywhere."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("x = 3\nfor i in range(x):\n    print(i)\nx\n"))

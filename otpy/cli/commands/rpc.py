@@ -14,6 +14,7 @@ from otpy.cli.client import conversation, find_node
 from otpy.cli.exits import FAILED, OK, BadInput
 from otpy.cli.frames import Event
 from otpy.cli.options import ANY_NODE, AS_TEXT, Output, Seconds, Where
+from otpy.cli.plain import sendable
 
 What = Annotated[
     str,
@@ -51,12 +52,12 @@ def rpc(what: What, /, *args: Args, timeout: Timeout = None, where: Where = ANY_
 
 def _source(what: str, args: tuple[str, ...]) -> dict[str, object]:
     if _FUNCTION.fullmatch(what):
-        return {"source": what, "args": list(args)}
+        return {"source": what, "args": [sendable(each) for each in args]}
     if what.startswith("--"):
         raise BadInput(f"there is no option {what}; see `otpy rpc --help`")
     if args:
         raise BadInput(f"arguments are for a function, and {what!r} is none: give module:function, or all as one text")
-    return {"source": sys.stdin.read() if what == "-" else what}
+    return {"source": sendable(sys.stdin.read() if what == "-" else what)}
 
 
 def _checked(timeout: float | None) -> float | None:
