@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import inspect
 import logging
 import operator
 from collections.abc import Callable
@@ -32,9 +33,26 @@ def find(app: str | App, *, factory: bool) -> App:
         found = operator.attrgetter(path)(importlib.import_module(module))
     if factory:
         found = found()
-    if not callable(found):
-        raise TypeError(f"{app!r} is {found!r}, and no ASGI app: give module:app, or module:function with factory=True")
+    if not callable(found) or not _takes_requests(found):
+        what = "what it makes" if factory else "it"
+        raise TypeError(
+            f"{app!r} is no ASGI app: {what} is {found!r}, which is not called with (scope, receive, send); give "
+            "module:app, or module:function with factory=True"
+        )
     return found  # type: ignore[no-any-return]
+
+
+def _takes_requests(found: Callable[..., Any]) -> bool:
+    """Whether *found* may be called as an ASGI app is; True if its parameters are not known."""
+    try:
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind("scope", "receive", "send")
+    except TypeError:
+        return False
+    return True
 
 
 @final

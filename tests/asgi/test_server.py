@@ -277,6 +277,32 @@ def test_a_websocket_may_stream_from_a_mailbox() -> None:
     assert sent == [("websocket.accept", None), ("websocket.send", "first"), ("websocket.close", None)]
 
 
+def make_nothing() -> int:
+    """A factory that makes no app."""
+    return 7
+
+
+@pytest.mark.parametrize(
+    ("app", "factory", "said"),
+    [
+        (f"{__name__}:make_nothing", False, "it is <function make_nothing"),
+        (f"{__name__}:make_nothing", True, "what it makes is 7"),
+        (f"{__name__}:listens", False, "it is <function listens"),
+    ],
+)
+@outside
+def test_what_is_no_app_does_not_start(app: str, factory: bool, said: str) -> None:
+    """As a factory that is not declared as one: each request would fail."""
+    with pytest.raises(otpy.InitStopped) as refused:
+        asgi.start_link(app, factory=factory, port=0)
+    assert isinstance(refused.value.reason, otpy.Crash)
+    error = refused.value.reason.error
+    assert isinstance(error, TypeError)
+    assert said in str(error)
+    assert "is no ASGI app" in str(error)
+    assert "module:function with factory=True" in str(error)
+
+
 REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no app": (7, {}, 'give "module:app"'),
     "no colon": ("shop.web", {}, 'give "module:app"'),
