@@ -715,6 +715,23 @@ def test_what_pyproject_says_goes_over_what_the_class_says(project: str, given: 
     assert application.get_all_env("shop") == {"port": 80, "host": "table"}
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[tool]\notpy = 5\n", r"pyproject\.toml: tool\.otpy is 5; give a table"),
+        ("[tool.otpy]\napplication = [1]\n", r"tool\.otpy\.application is \[1\]; give a table"),
+        ("[tool.otpy.application]\nshop = 5\n", r"tool\.otpy\.application\.shop is 5; give a table"),
+        ("project = 1\n[tool.otpy.application.shop]\n", "project is 1; give a table"),
+    ],
+)
+@inside
+def test_what_should_be_a_table_and_is_none_is_refused(project: str, text: str, said: str) -> None:
+    """At whatever level: who has written it meant something."""
+    Path("../pyproject.toml").write_text(text)
+    with pytest.raises(otpy.BadApplicationSpec, match=said):
+        application.load("shop")
+
+
 @inside
 def test_the_tables_are_read_again_by_configure(project: str) -> None:
     """A table that cannot be read any more changes nothing."""

@@ -95,15 +95,23 @@ def read_table(file: Path | None, name: str) -> Table | None:
     if file is None:
         return None
     content = read_toml(file)
-    tables = content.get("tool", {}).get("otpy", {}).get("application", {})
-    table = tables.get(name) if isinstance(tables, Mapping) else None
+    table = _table(content, ("tool", "otpy", "application", name), file, name)
     if table is None:
         return None
-    if not isinstance(table, Mapping):
-        raise BadApplicationSpec(f"{file}: tool.otpy.application.{name} is {table!r}; give a table", name)
-    return Table(
-        file, checked(name, table, f"{file}, application {name}"), content.get("project", {}).get("version", "")
-    )
+    project = _table(content, ("project",), file, name) or {}
+    return Table(file, checked(name, table, f"{file}, application {name}"), project.get("version", ""))
+
+
+def _table(content: Mapping[str, Any], path: tuple[str, ...], file: Path, name: str) -> Mapping[str, Any] | None:
+    """Return the table at *path*, None if there is none. Raises BadApplicationSpec for what is no table."""
+    found: Any = content
+    for depth, key in enumerate(path, 1):
+        if key not in found:
+            return None
+        found = found[key]
+        if not isinstance(found, Mapping):
+            raise BadApplicationSpec(f"{file}: {'.'.join(path[:depth])} is {found!r}; give a table", name)
+    return found  # type: ignore[no-any-return]
 
 
 def read_toml(file: Path) -> dict[str, Any]:
