@@ -143,7 +143,7 @@ class Mailbox:
         try:
             async with alarm:
                 while True:
-                    process = self._living()
+                    process = self._living(passed)
                     while self._box:
                         message = self._box.popleft()
                         if select is None:
@@ -171,11 +171,13 @@ class Mailbox:
                 raise
             raise StopAsyncIteration from None
 
-    def _living(self) -> Process:
+    def _living(self, passed: deque[Any]) -> Process:
+        """Return the process, if it lives and not too much waits; what has *passed* `select` waits, too."""
         process = self._opened()
         if process.exit_reason is not None:
             raise ExitProcess(process.exit_reason)
-        if self._limit is not None and len(self._box) > self._limit:
+        if self._limit is not None and len(passed) + len(self._box) > self._limit:
+            passed.clear()
             self._box.clear()
             raise MailboxOverflow(process, self._limit)
         return process

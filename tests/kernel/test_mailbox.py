@@ -160,6 +160,32 @@ def test_more_than_the_limit_is_said_once_and_it_goes_on(run: Callable[[Scene], 
     assert run(scene) == [[0, 1, 2], 4, "after"]
 
 
+async def looked_at(box: otpy.Mailbox, waiting: asyncio.Task[Any]) -> None:
+    """Return when *waiting*, which takes from *box*, has looked at all that is in it, or has ended."""
+    while not waiting.done() and (info := otpy.process_info(box.pid)) is not None and info.message_queue_len:
+        await asyncio.sleep(0)
+
+
+@everywhere
+@inside
+def test_what_a_selection_passes_over_counts_too(run: Callable[[Scene], Any]) -> None:
+    """Else a coroutine that waits for one message only would keep all others, however many."""
+
+    async def scene() -> list[object]:
+        async with otpy.Mailbox(limit=3) as box:
+            waiting = asyncio.create_task(box.receive(lambda message: message == "it"))
+            for number in range(4):
+                assert not waiting.done()
+                otpy.send(box.pid, number)
+                await looked_at(box, waiting)
+            with pytest.raises(otpy.MailboxOverflow):
+                await waiting
+            otpy.send(box.pid, "after")
+            return [await box.receive()]
+
+    assert run(scene) == ["after"]
+
+
 @inside
 def test_without_a_limit_all_wait() -> None:
     """As in other mailboxes."""
