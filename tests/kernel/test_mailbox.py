@@ -162,7 +162,7 @@ def test_more_than_the_limit_is_said_once_and_it_goes_on(run: Callable[[Scene], 
 
 async def looked_at(box: otpy.Mailbox, waiting: asyncio.Task[Any]) -> None:
     """Return when *waiting*, which takes from *box*, has looked at all that is in it, or has ended."""
-    while not waiting.done() and (info := otpy.process_info(box.pid)) is not None and info.message_queue_len:
+    while not waiting.done() and (info := otpy.process_info(box.pid)) and info.message_queue_len:  # noqa: ASYNC110
         await asyncio.sleep(0)
 
 
