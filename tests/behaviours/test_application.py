@@ -763,6 +763,8 @@ BAD_TABLES = {
     'mod = "shop"': "mod is 'shop'; give \"module:Class\"",
     "modul = 1": "'modul' is no key of an application; the keys are description, vsn, mod",
     'applications = "db"': "applications is 'db'; give a list of names of applications",
+    'applications = ["db", "db"]': "names of applications, each once",
+    'modules = ["a", "b", "a"]': "a list of module names, each once",
     "env = 1": "env is 1; give a table, or a dict, whose keys are str",
     'start_phases = ["a", ["a", 1]]': "start_phases is .*; give a list of names, or of pairs",
     'applications = ["shop"]': "'shop' cannot depend on itself",
@@ -798,6 +800,7 @@ BAD_CLASSES: dict[str, dict[str, Any]] = {
     "start_phases is 'warm'": {"start_phases": "warm"},
     "modules is": {"modules": "shop"},
     "description is None": {"description": None},
+    "applications is .*; give a list of names of applications, each once": {"applications": ("db", "db")},
     "registered is": {"registered": (1,)},
 }
 

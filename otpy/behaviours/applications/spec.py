@@ -106,7 +106,7 @@ def _text(value: object) -> Any:
 def _names(value: object) -> Any:
     if not isinstance(value, list | tuple) or not all(isinstance(each, str) and each for each in value):
         return _BAD
-    return tuple(value)
+    return tuple(value) if len(set(value)) == len(value) else _BAD
 
 
 def _env(value: object) -> Any:
@@ -152,10 +152,10 @@ _CHECKS: Final[Mapping[str, Any]] = {
 _ACCEPTED: Final[Mapping[str, str]] = {
     "description": "a text",
     "mod": '"module:Class"',
-    "modules": "a list of module names",
-    "registered": "a list of names",
-    "applications": "a list of names of applications",
-    "optional_applications": "a list of names of applications",
+    "modules": "a list of module names, each once",
+    "registered": "a list of names, each once",
+    "applications": "a list of names of applications, each once",
+    "optional_applications": "a list of names of applications, each once",
     "env": "a table, or a dict, whose keys are str",
     "start_phases": "a list of names, or of pairs of a name and its arguments, each name once",
 }
