@@ -30,7 +30,7 @@ from otpy.behaviours.applications.finding import find, nearest_file, read_table
 from otpy.behaviours.gen_server import Behaviour
 from otpy.behaviours.supervisor import Supervisor
 from otpy.cli.exits import BadInput
-from otpy.cli.sandboxes import load_version, open_sandbox, read_source
+from otpy.cli.sandboxes import DESCRIPTION, Sandbox, load_version, open_sandbox, read_source, source_file
 from otpy.errors import BadApplicationSpec, OtpyError
 from otpy.kernel.process import Process
 
@@ -76,7 +76,7 @@ def name_of(target: str) -> str:
         sys.path.insert(0, str(Path.cwd()))
         return target
     if _is_sandbox(target):
-        return open_sandbox(target).name
+        return _opened(target).name
     path, _, attribute = target.partition(":")
     if path.endswith(".py"):
         read_source(Path(path))  # says clearly what is wrong with a file that cannot be read
@@ -124,8 +124,21 @@ def _is_sandbox(target: str) -> bool:
     return "/" in target or Path(target).is_dir() or target.isidentifier()
 
 
+def _opened(target: str) -> Sandbox:
+    """Return the sandbox *target*. Raises BadInput, also where one's own module of that name may be meant."""
+    if target.isidentifier() and not Path(target, DESCRIPTION).is_file() and (own := source_file(Path(), target)):
+        raise BadInput(
+            f"{target!r} may be the sandbox, or {own}: give {target}:NAME, NAME being the application or supervisor in "
+            f"it, or sandboxes/{target}"
+        )
+    try:
+        return open_sandbox(target)
+    except BadInput as error:
+        raise BadInput(f"{error}; {_ACCEPTED}") from error
+
+
 def _sandbox(target: str, version: str | None) -> System:
-    sandbox = open_sandbox(target)
+    sandbox = _opened(target)
     chosen = sandbox.version(version)
     load_version(sandbox, chosen)
     return System(f"{sandbox.name} {chosen}", sandbox.start)

@@ -202,6 +202,7 @@ def test_a_stopped_node_does_not_hold_up_a_command_for_ever(otpy: Shell, monkeyp
         (["rollback"], "no node runs"),
         (["run"], "requires an argument"),
         (["run", "conuter"], "counter, shop"),
+        (["run", "conuter"], "accepted: module:application, module:supervisor, a file.py"),
         (["run", "no/such"], "no sandbox 'no/such'"),
         (["run", "nothing.py"], "cannot read nothing.py"),
         (["run", "README.md"], "cannot run 'README.md'; accepted"),
@@ -242,6 +243,15 @@ def test_a_function_that_starts_nothing_is_said(otpy: Shell, tmp_path: Path, tex
     assert finished.code == code
     assert said in one_line(finished.err.splitlines()[-1])
     assert "never awaited" not in finished.err
+
+
+def test_a_module_of_ones_own_is_not_taken_for_an_example(otpy: Shell, tmp_path: Path) -> None:
+    """Who has a shop.py and asks for `shop` does not mean the shop among the examples."""
+    (tmp_path / "shop.py").write_text("")
+    otpy.cwd = tmp_path
+    finished = otpy.process("run", "shop")
+    assert finished.code == 2
+    assert "may be the sandbox, or shop.py: give shop:NAME" in one_line(finished.err)
 
 
 def test_debug_shows_the_traceback_before_the_line(otpy: Shell) -> None:
