@@ -45,6 +45,7 @@ _GRACE_TICKS = 2
 _ZOMBIE_TICKS = 10
 _LATEST_TICKS = 40
 _CLEANUP_TICKS = 200
+_LEAVING_SECONDS = 5.0  # for what is dead and goes on computing when the scheduler has stopped
 _SWITCH_SECONDS = 0.0005
 
 
@@ -221,6 +222,15 @@ class Scheduler:
             worker.attention = True
             if strikes > 1 and self._take_over(worker, process, slices) and on_time > 1:
                 self._learn(worker, process, slices)  # a monitor that is late can blame nobody: the machine is busy
+        self._leave()
+
+    def _leave(self) -> None:
+        """End what the dead still compute when all is over: it would take the time of whatever comes next."""
+        until = time.monotonic() + _LEAVING_SECONDS
+        while (self._doomed or self._zombies) and time.monotonic() < until:
+            self._monitor_bell.acquire(timeout=TICK_SECONDS)
+            self._ticks += 1
+            self._reap()
 
     def _sleep_until_work(self) -> None:
         self._monitor_sleeps = True
@@ -300,7 +310,8 @@ class Scheduler:
         runner = zombie.runner
         if runner.current is not process:
             return False
-        if zombie.due <= self._ticks and runner is not self.holder and sys.gettrace() is None:
+        is_apart = self._stopped or runner is not self.holder
+        if zombie.due <= self._ticks and is_apart and sys.gettrace() is None:
             zombie.put_off(struck=interrupts.interrupt(runner, process))
         return True
 
@@ -320,7 +331,8 @@ class Scheduler:
         self._wake_monitor()
         if self._switch_interval is not None:
             sys.setswitchinterval(self._switch_interval)
-        for thread in (self._monitor, *(w.thread for w in self._workers if w.current is None)):
+        monitor = () if self._doomed or self._zombies else (self._monitor,)  # else it has something left to do
+        for thread in (*monitor, *(w.thread for w in self._workers if w.current is None)):
             if thread is not threading.current_thread() and thread.is_alive():
                 thread.join(timeout=1.0)
 

@@ -23,7 +23,7 @@ from otpy.kernel import interrupts, signals
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import Killed
 from otpy.kernel.runtime import spawn_process
-from tests.support import Echo, Listener, ThreadEcho, eventually, outside, status
+from tests.support import Echo, Listener, ThreadEcho, eventually, eventually_outside, outside, status
 
 left: list[str] = []
 """Who has gone through its `finally`."""
@@ -428,3 +428,14 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+@pytest.mark.parametrize("start", [_in_a_server, _in_a_thread])
+def test_an_endless_loop_ends_although_the_runtime_does(start: Callable[[Any], otpy.Pid]) -> None:
+    """It would take its time from all that comes afterwards."""
+    left.clear()
+    with otpy.runtime():
+        pid: Any = start(count_for_ever)
+        eventually(lambda: status(pid) == "running")
+        otpy.exit(pid, otpy.Kill())
+    eventually_outside(lambda: left)
