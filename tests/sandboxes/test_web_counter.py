@@ -27,7 +27,8 @@ class Browser:
     """A client with one connection for requests, and one for the stream."""
 
     def __init__(self, url: str) -> None:
-        self.client = httpx.Client(base_url=url, timeout=DEADLINE, trust_env=False)
+        kept = httpx.Limits(keepalive_expiry=None)
+        self.client = httpx.Client(base_url=url, timeout=DEADLINE, trust_env=False, limits=kept)
         self.ports: set[int] = set()
 
     def get(self, path: str) -> Any:

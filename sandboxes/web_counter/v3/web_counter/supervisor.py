@@ -25,5 +25,7 @@ class Root(otpy.Supervisor):
         return SupFlags(strategy="rest_for_one"), [
             News.child_spec(id="news", name="news"),
             Counter.child_spec(0, id="counter", name="counter"),
-            asgi.child_spec("web_counter.web:make_app", factory=True, port=port(), id="web", name="web"),
+            asgi.child_spec(
+                "web_counter.web:make_app", factory=True, port=port(), id="web", name="web", timeout_keep_alive=60
+            ),
         ]
