@@ -25,8 +25,9 @@ from otpy.behaviours.gen import (
     stop,
     wait_response,
 )
-from otpy.behaviours.gen_server import GenServer, start_monitor
+from otpy.behaviours.gen_server import GenServer
 from otpy.behaviours.results import After, Continue, Hibernate, Ignore, NoReply, Ok, Reply, Stop
+from otpy.behaviours.starting import start_monitor
 from otpy.behaviours.supervisor import Supervisor
 from otpy.behaviours.tree import Tree, tree
 from otpy.behaviours.vsn import PRESERVE, RESET

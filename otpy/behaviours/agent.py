@@ -15,7 +15,7 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 import msgspec
 
-from otpy.behaviours import gen, gen_server
+from otpy.behaviours import gen, starting
 from otpy.behaviours.child_spec import ChildSpec
 from otpy.behaviours.child_spec import Restart as RestartType
 from otpy.behaviours.child_spec import Shutdown as ShutdownType
@@ -85,7 +85,7 @@ class Agent(GenServer[Any]):
         Raises AlreadyStarted (the name is taken), InitStopped (the function raised), StartTimeout after *timeout*
         seconds.
         """
-        return gen_server.start(cls, _accepted(cls, First(function, args)), name=name, timeout=timeout, link=True)
+        return starting.start(cls, _accepted(cls, First(function, args)), name=name, timeout=timeout, link=True)
 
     @classmethod
     def start(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - a function is given
@@ -96,7 +96,7 @@ class Agent(GenServer[Any]):
         timeout: float | None = None,
     ) -> Pid:
         """As `start_link`, without the link."""
-        return gen_server.start(cls, _accepted(cls, First(function, args)), name=name, timeout=timeout, link=False)
+        return starting.start(cls, _accepted(cls, First(function, args)), name=name, timeout=timeout, link=False)
 
     @classmethod
     def start_monitor(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - a function is given
@@ -107,7 +107,7 @@ class Agent(GenServer[Any]):
         timeout: float | None = None,
     ) -> tuple[Pid, Ref]:
         """As `start`, monitored by the running process from the start."""
-        return gen_server.start_monitor(cls, _accepted(cls, First(function, args)), name=name, timeout=timeout)
+        return starting.start_monitor(cls, _accepted(cls, First(function, args)), name=name, timeout=timeout)
 
     @classmethod
     def child_spec(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - a function is given

@@ -35,9 +35,9 @@ from otpy.behaviours.events.requests import (
 )
 from otpy.behaviours.events.results import GenEventExit, HandOver, RemoveHandler, SwapHandler
 from otpy.behaviours.gen import Request, RequestId, stop
-from otpy.behaviours.gen_server import start as start_process
-from otpy.behaviours.gen_server import start_monitor as start_monitored
 from otpy.behaviours.results import UNSET, Unset
+from otpy.behaviours.starting import start as start_process
+from otpy.behaviours.starting import start_monitor as start_monitored
 from otpy.kernel.calls import Cast
 from otpy.kernel.here import current
 from otpy.kernel.pid import Pid, Ref

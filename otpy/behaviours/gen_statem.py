@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
-from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.behaviour import Behaviour
 from otpy.behaviours.results import Awaited, Ignore, Ok, Stop
 from otpy.behaviours.statem.machine import Events, Machine, handle, handle_async
 from otpy.behaviours.statem.results import EventType, NextState, Result

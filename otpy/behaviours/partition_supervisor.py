@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, TypedDict, Unpack, get_args
 
 import msgspec
 
-from otpy.behaviours import gen, gen_server, supervisor
+from otpy.behaviours import gen, starting, supervisor
 from otpy.behaviours.child_spec import AnyChildSpec, ChildCounts, ChildInfo, ChildSpec, SupFlags, check_spec
 from otpy.behaviours.child_spec import Restart as RestartType
 from otpy.behaviours.child_spec import Shutdown as ShutdownType
@@ -134,7 +134,7 @@ class PartitionSupervisor(Supervisor):
         `Supervisor.start_link` does.
         """
         check_name(name)
-        return gen_server.start(cls, cls._argument(child_spec, options), name=name, timeout=None, link=True)
+        return starting.start(cls, cls._argument(child_spec, options), name=name, timeout=None, link=True)
 
     @classmethod
     def child_spec(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - a spec and its options

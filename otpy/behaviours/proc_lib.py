@@ -24,9 +24,11 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from otpy.behaviours.behaviour import Behaviour, attach
 from otpy.behaviours.gen import stop
-from otpy.behaviours.gen_server import Behaviour, attach, begin, carry_out, refuse_start, started
+from otpy.behaviours.loop import begin, carry_out
 from otpy.behaviours.results import UNSET, Ignore, Ok
+from otpy.behaviours.starting import refuse_start, started
 from otpy.errors import BadReturn, InitStopped, NotRegistered, StartError, StartIgnored
 from otpy.kernel import signals
 from otpy.kernel.actors import FunctionProcess

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Generator
 from typing import Any, TypeAlias, TypeVar
 
-from otpy.behaviours.gen_server import Step, Work
+from otpy.behaviours.loop import Step, Work
 from otpy.kernel.process import Process
 
 ValueT = TypeVar("ValueT")

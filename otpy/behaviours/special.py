@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, final
 
-from otpy.behaviours.gen_server import Ending, serve_system
+from otpy.behaviours.loop import Ending, serve_system
 from otpy.behaviours.results import Ok
 from otpy.errors import ChangeCodeFailed
 from otpy.kernel.actors import FunctionProcess

@@ -17,15 +17,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from otpy.behaviours.gen_server import (
-    Behaviour,
-    Ending,
-    serve_system,
-    serve_system_async,
-    shown,
-)
-from otpy.behaviours.gen_server import carry_out as _carry_out
-from otpy.behaviours.gen_server import carry_out_async as _carry_out_async
+from otpy.behaviours.behaviour import Behaviour
+from otpy.behaviours.loop import Ending, serve_system, serve_system_async, shown
+from otpy.behaviours.loop import carry_out as _carry_out
+from otpy.behaviours.loop import carry_out_async as _carry_out_async
 from otpy.behaviours.results import Ok
 from otpy.behaviours.special import Special, SystemMessage, handle_debug, handle_system_msg
 from otpy.behaviours.vsn import vsn_of

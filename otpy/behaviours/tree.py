@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from otpy.behaviours.behaviour import Behaviour
 from otpy.behaviours.children_state import children_of, has_child
-from otpy.behaviours.gen_server import Behaviour
 from otpy.kernel.pid import Pid
 from otpy.kernel.primitives import Dest, process_info, resolve
 from otpy.kernel.process import Process

@@ -16,7 +16,7 @@ import msgspec
 from rich.pretty import pretty_repr
 
 from otpy import upgrade
-from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.behaviour import Behaviour
 from otpy.behaviours.tree import below, roots
 from otpy.cli.exits import BadInput
 from otpy.cli.frames import FrameError, Said

@@ -27,7 +27,7 @@ import msgspec
 from otpy.behaviours import application
 from otpy.behaviours.applications.callbacks import is_application
 from otpy.behaviours.applications.finding import find, nearest_file, read_table
-from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.behaviour import Behaviour
 from otpy.behaviours.supervisor import Supervisor
 from otpy.cli.exits import BadInput
 from otpy.cli.sandboxes import DESCRIPTION, Sandbox, load_version, open_sandbox, read_source, source_file

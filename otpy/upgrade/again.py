@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 
-from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.behaviour import Behaviour
 from otpy.code import versions
 from otpy.errors import UpgradeFromWithin, UpgradeInProgress
 from otpy.kernel.actors import Actor

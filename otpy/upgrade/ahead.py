@@ -17,8 +17,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, final
 
+from otpy.behaviours.behaviour import Behaviour
 from otpy.behaviours.gen import Request
-from otpy.behaviours.gen_server import Behaviour
 from otpy.code.finding import functions_of
 from otpy.code.journal import Journal
 from otpy.code.verdicts import DefinitionChange

@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from otpy.behaviours.behaviour import attach
 from otpy.behaviours.events.manager import installed_in
-from otpy.behaviours.gen_server import attach
 from otpy.errors import CheckFailed
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import ExitProcess

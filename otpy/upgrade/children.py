@@ -25,13 +25,13 @@ import errno
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from typing import Any, final
 
+from otpy.behaviours.behaviour import Behaviour, attach
 from otpy.behaviours.child_spec import compare, diff_flags
 from otpy.behaviours.children_ordered import FailedToStartChild, OrderedChildren
 from otpy.behaviours.children_plan import ChildrenPlan
 from otpy.behaviours.children_pool import TemplatePool
 from otpy.behaviours.children_state import Children, children_of
 from otpy.behaviours.dynamic_supervisor import DynamicChildren
-from otpy.behaviours.gen_server import Behaviour, attach
 from otpy.behaviours.migrations import Migration
 from otpy.behaviours.results import Ok
 from otpy.behaviours.supervisor_server import Request

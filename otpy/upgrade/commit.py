@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from otpy.behaviours.gen_server import first_of
+from otpy.behaviours.loop import first_of
 from otpy.behaviours.migrations import Migration
 from otpy.behaviours.results import Then
 from otpy.code.journal import Journal

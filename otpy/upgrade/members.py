@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import final
 
+from otpy.behaviours.behaviour import Behaviour, put_aside
 from otpy.behaviours.events.manager import EventManager, installed_in
-from otpy.behaviours.gen_server import Behaviour, put_aside
 from otpy.behaviours.migrations import reaches
 from otpy.kernel.actors import Actor
 from otpy.kernel.process import Process

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
-from otpy.behaviours.gen_server import Behaviour, has_code_change
+from otpy.behaviours.behaviour import Behaviour, has_code_change
 
 
 def reaches_conversions(module: str, edited: Collection[str]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from otpy.behaviours.gen_server import put_aside
+from otpy.behaviours.behaviour import put_aside
 from otpy.behaviours.migrations import Migration
 from otpy.behaviours.migrations.kinds import ATOMIC
 from otpy.code.journal import Journal

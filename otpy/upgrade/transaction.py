@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias, final
 
 from otpy.analysis.pauses import PauseRecord
-from otpy.behaviours.gen_server import Behaviour, seen
+from otpy.behaviours.behaviour import Behaviour, seen
 from otpy.behaviours.migrations import Copies
 from otpy.code.journal import Journal
 from otpy.errors import IncompatibleUpgrade, PlanRefused, ServerExited, UpgradeFromWithin

@@ -14,7 +14,7 @@ from typing import Any, Final, final
 
 import msgspec
 
-from otpy.behaviours.gen_server import Behaviour, attach
+from otpy.behaviours.behaviour import Behaviour, attach
 from otpy.behaviours.migrations import Copies
 from otpy.behaviours.migrations.steps import Step
 from otpy.behaviours.results import UNSET, Ok, Then

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import msgspec
 
-from otpy.behaviours.gen_server import Behaviour, has_code_change
+from otpy.behaviours.behaviour import Behaviour, has_code_change
 from otpy.behaviours.migrations.steps import Namespaces, Step, no_way, shortest, steps_of
 from otpy.behaviours.vsn import PRESERVE, RESET
 from otpy.upgrade.options import StateMode

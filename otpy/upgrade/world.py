@@ -10,8 +10,8 @@ from typing import Final
 from otpy.analysis.call_levels import levels_of
 from otpy.analysis.graph import DependencyGraph
 from otpy.analysis.processes import BehaviourFacts, ProcessFacts, ProcessKind, World
+from otpy.behaviours.behaviour import Behaviour
 from otpy.behaviours.children_state import Children, children_of
-from otpy.behaviours.gen_server import Behaviour
 from otpy.kernel.actors import Actor
 from otpy.kernel.process import Process
 from otpy.upgrade.members import Concerned, kinds_of, processes_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias, TypeVar
 
-from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.behaviour import Behaviour
 from otpy.behaviours.results import Awaited, CodeChangeResult, Ok, Reply, Stop
 from otpy.behaviours.vsn import code_change
 from otpy.errors import UndefinedCallback

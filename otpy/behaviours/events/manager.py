@@ -14,20 +14,12 @@ import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
+from otpy.behaviours.behaviour import Behaviour, attach
 from otpy.behaviours.events.handler import GenEvent
 from otpy.behaviours.events.installed import Handlers, Installed
 from otpy.behaviours.events.running import Round, status_of
 from otpy.behaviours.events.serving import Serving
-from otpy.behaviours.gen_server import (
-    NOT_SPECIAL,
-    Behaviour,
-    Step,
-    attach,
-    carry_out,
-    carry_out_async,
-    serve_system_async,
-    special,
-)
+from otpy.behaviours.loop import NOT_SPECIAL, Step, carry_out, carry_out_async, serve_system_async, special
 from otpy.behaviours.progress import awaited, done
 from otpy.behaviours.results import Ok
 from otpy.behaviours.vsn import vsn_of

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable
 from typing import Any, final
 
+from otpy.behaviours.behaviour import attach
 from otpy.behaviours.events.handler import GenEvent, Handler
 from otpy.behaviours.events.installed import Installed
-from otpy.behaviours.gen_server import attach
 from otpy.behaviours.progress import Progress
 from otpy.behaviours.results import Ok
 from otpy.errors import shown

@@ -22,7 +22,7 @@ from otpy.behaviours.events.requests import (
 )
 from otpy.behaviours.events.results import GenEventExit, HandOver, RemoveHandler, SwapHandler
 from otpy.behaviours.events.running import Round, invoke, report_failure, settled
-from otpy.behaviours.gen_server import Step, crashed
+from otpy.behaviours.loop import Step, crashed
 from otpy.behaviours.progress import Progress, Progressing
 from otpy.behaviours.results import UNSET, Hibernate, Ok, Reply, Stop, Unset
 from otpy.behaviours.vsn import vsn_of

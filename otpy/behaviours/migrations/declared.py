@@ -12,7 +12,7 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
-from otpy.behaviours.gen_server import Behaviour
+from otpy.behaviours.behaviour import Behaviour
 from otpy.behaviours.migrations.report import class_name
 
 Check: TypeAlias = Callable[[Any], str | None]

@@ -12,7 +12,7 @@ import inspect
 from collections import deque
 from typing import Any, final
 
-from otpy.behaviours.gen_server import (
+from otpy.behaviours.loop import (
     NOT_SPECIAL,
     Ending,
     Step,

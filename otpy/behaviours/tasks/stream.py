@@ -14,7 +14,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, cast, f
 
 from otpy.behaviours import gen
 from otpy.behaviours.cores import cores
-from otpy.behaviours.gen_server import start_soon
+from otpy.behaviours.starting import start_soon
 from otpy.behaviours.tasks.hub import Begin, Close, Finished, Hub, Take, Work
 from otpy.behaviours.tasks.outcomes import Exited, Outcome
 from otpy.behaviours.tasks.processes import Job, RunsOn, begin_linked, callers_of, name_of, place_of
