@@ -320,6 +320,10 @@ def test_values_that_otpy_made_to_be_read_are_text(here: Here) -> None:
 # -- at a terminal ---------------------------------------------------------------------------------------
 
 
+AGAIN = 1.0
+"""Seconds after which somebody presses a key again."""
+
+
 class Terminal:
     """`otpy attach` on a terminal of its own."""
 
@@ -347,9 +351,25 @@ class Terminal:
         """Read until *wanted* is there; return what was before it."""
         while wanted not in self._said:
             assert select.select([self._master], [], [], DEADLINE)[0], self._said
-            self._said += os.read(self._master, 4096).decode().replace("\r\n", "\n")
+            self._read()
         before, _, self._said = self._said.partition(wanted)
         return before
+
+    def interrupt(self, wanted: str) -> str:
+        """Press Ctrl-C until *wanted* is there; return what was before it.
+
+        Python does not see a signal that comes just before it waits for input, until there is something else.
+        """
+        self.type("\x03")
+        while wanted not in self._said:
+            if select.select([self._master], [], [], AGAIN)[0]:
+                self._read()
+            else:
+                self.type("\x03")
+        return self.until(wanted)
+
+    def _read(self) -> None:
+        self._said += os.read(self._master, 4096).decode().replace("\r\n", "\n")
 
     def close(self) -> None:
         """Tear the line."""
@@ -377,12 +397,10 @@ def test_a_session_at_a_terminal(terminal: Terminal, node: Shell) -> None:
     assert "i 0\ni 1" in terminal.until("counter> ")
     terminal.type("if forgotten:\n")
     terminal.until("...> ")
-    terminal.type("\x03")
-    terminal.until("counter> ")
+    terminal.interrupt("counter> ")
     terminal.type("print('beg' + 'un'); receive()\n")
     terminal.until("begun")
-    terminal.type("\x03")
-    assert "interrupted" in terminal.until("counter> ")
+    assert "interrupted" in terminal.interrupt("counter> ")
     terminal.type("'still ' + 'here'\n")
     assert "'still here'" in terminal.until("counter> ")
     terminal.type("\x04")
