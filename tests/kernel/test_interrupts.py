@@ -23,7 +23,7 @@ from otpy.kernel import interrupts, signals
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import Killed
 from otpy.kernel.runtime import spawn_process
-from tests.support import Echo, Listener, ThreadEcho, eventually, eventually_outside, outside, status
+from tests.support import DEADLINE, Echo, Listener, ThreadEcho, eventually, eventually_outside, outside, status
 
 left: list[str] = []
 """Who has gone through its `finally`."""
@@ -224,11 +224,12 @@ def test_an_endless_loop_of_the_dead_ends(loop: Callable[[], None], start: Calla
     _ends(loop, start)
 
 
+@pytest.mark.parametrize("loop", LOOPS)
 @outside
-def test_an_endless_loop_that_has_run_often_ends() -> None:
+def test_an_endless_loop_that_has_run_often_ends(loop: Callable[[], None]) -> None:
     """The interpreter has other instructions for such code by then: a comparison and its jump are one."""
     for _ in range(OFTEN):
-        _ends(wait_for_ever, _in_a_server)
+        _ends(loop, _in_a_server)
 
 
 @pytest.mark.parametrize("start", IN_HANDLERS)
@@ -243,10 +244,22 @@ def test_an_endless_loop_of_a_handler_ends_with_its_manager(
     assert listener.heard == []
 
 
+def _begun(loop: Callable[[], None], start: Callable[[Any], otpy.Pid]) -> Any:
+    """Start *loop* and return when it runs: whoever is killed before never comes to it."""
+    begun = threading.Event()
+
+    def run() -> None:
+        begun.set()
+        loop()
+
+    pid = start(run)
+    assert begun.wait(DEADLINE)
+    return pid
+
+
 def _ends(loop: Callable[[], None], start: Callable[[Any], otpy.Pid]) -> None:
     left.clear()
-    pid: Any = start(loop)
-    eventually(lambda: status(pid) == "running")
+    pid = _begun(loop, start)
     runner = pid.runner
     otpy.exit(pid, otpy.Kill())
     eventually(lambda: left)
@@ -434,7 +447,5 @@ def test_an_endless_loop_ends_although_the_runtime_does(start: Callable[[Any], o
     """It would take its time from all that comes afterwards."""
     left.clear()
     with otpy.runtime():
-        pid: Any = start(count_for_ever)
-        eventually(lambda: status(pid) == "running")
-        otpy.exit(pid, otpy.Kill())
+        otpy.exit(_begun(count_for_ever, start), otpy.Kill())
     eventually_outside(lambda: left)
