@@ -21,7 +21,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from otpy.cli.plain import Plain, plain
-from otpy.code.baseline import every_code
+from otpy.code.codes import every_code
 from otpy.code.tracebacks import told
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Final, final
 
-from otpy.code.baseline import every_code, home_of
+from otpy.code.baseline import home_of
+from otpy.code.codes import every_code
 from otpy.code.history import histories
 from otpy.code.version import Version
 

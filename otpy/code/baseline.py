@@ -12,11 +12,12 @@ import sys
 from importlib.util import MAGIC_NUMBER
 from os.path import isfile
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Final
 from weakref import ref
 
 from otpy import wires
+from otpy.code.codes import every_code
 from otpy.code.finding import walk
 from otpy.code.history import histories
 from otpy.code.sources import show
@@ -74,7 +75,7 @@ def baseline(name: str, live: ModuleType) -> Version | None:
     if version is None or not agrees(version, live, home):
         return None
     _read_before[name] = ref(live), version
-    show(version.filename, source)
+    show(version.filename, version.parsed.lines)
     return version
 
 
@@ -105,15 +106,6 @@ def agrees(version: Version, live: ModuleType, home: str | None) -> bool:
 
 def _made_in(function: FunctionType, files: set[str | None]) -> bool:
     return function.__code__.co_filename in files
-
-
-def every_code(code: CodeType) -> list[CodeType]:
-    """*code* and all code in it."""
-    found = [code]
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            found += every_code(inner)
-    return found
 
 
 def edited_since_import(live: ModuleType, home: Path) -> bool:

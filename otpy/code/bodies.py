@@ -9,29 +9,22 @@ from, so that tracebacks show its own text; and it is told.
 from __future__ import annotations
 
 import inspect
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from enum import Enum, auto
 from types import CodeType, FunctionType
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, final
 
-from otpy.code.baseline import every_code
+from otpy.code.codes import Codes, inner
 from otpy.code.definitions import Definition
 from otpy.code.journal import Journal
-from otpy.code.parsed import UNFILED
+from otpy.code.parsed import Parsed
 from otpy.code.sources import refiled
 from otpy.code.version import Version
 
 KINDS: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 HAS_DOCSTRING: Final = getattr(inspect, "CO_HAS_DOCSTRING", 0)
 """From Python 3.13 on; before, the first constant is the docstring or None."""
-
-CodeKey: TypeAlias = tuple[str, CodeType]
-"""Qualified name and code. Code objects are equal when name, lines and instructions are, whatever their file name."""
-
-Table: TypeAlias = Mapping[CodeKey, CodeType]
-"""What each code of the old version becomes."""
 
 
 class Patch(NamedTuple):
@@ -100,7 +93,7 @@ def doc_of(code: CodeType) -> str | None:
 
 
 def plan_patches(
-    functions: Iterable[FunctionType], table: Table, old: Version, new: Version, home: str | None
+    functions: Iterable[FunctionType], successors: Successors, old: Version, new: Version, home: str | None
 ) -> Patches:
     """What the live *functions* of *old* get when *new* is installed under the path *home*, None for text alone."""
     current = home or new.filename
@@ -109,9 +102,13 @@ def plan_patches(
         code = function.__code__
         if code.co_filename not in (home, old.filename):
             continue
-        after = table.get((code.co_qualname, code))
+        after = successors.of(code)
+        if after is UNTOUCHED:
+            if code.co_filename == current:
+                continue
+            after = code
         if after is not None and is_patchable(code, after):
-            filed = refiled(after, current, only=UNFILED)
+            filed = refiled(after, current, only=after.co_filename)
             if filed == code and filed.co_filename == code.co_filename:
                 continue
             found.patches.append(Patch(function, code, filed, is_edit=not same_text(code, after)))
@@ -121,8 +118,8 @@ def plan_patches(
         if home is not None and code.co_filename == home:
             found.left.append(Patch(function, code, refiled(code, old.filename, only=home), is_edit=False))
     # What a definition that has run leaves as it is has its text in the new version, and gets its next body from there.
-    still_there = set(every_code(new.code)) if found.left else ()
-    found.left = [patch for patch in found.left if patch.old not in still_there]
+    codes = new.parsed.codes
+    found.left = [patch for patch in found.left if codes.find(patch.old) is None]
     return found
 
 
@@ -150,43 +147,48 @@ def _same_constant(one: object, other: object) -> bool:
 # -- which code becomes which ----------------------------------------------------------------------
 
 
-def table_of(
-    pairs: Iterable[tuple[Definition, Definition]], before: CodeIndex, after: CodeIndex
-) -> dict[CodeKey, CodeType]:
-    """What the code of the old definitions becomes in the new ones; *pairs* of definitions of the two versions."""
-    table: dict[CodeKey, CodeType] = {}
-    for was, now in pairs:
-        for one, other in paired(before.of(was), after.of(now)):
-            table.setdefault((one.co_qualname, one), other)
-    return table
+@final
+class Successors:
+    """What each code of an old version becomes in a new one."""
+
+    def __init__(self, pairs: Iterable[tuple[Definition, Definition]], old: Version, new: Version) -> None:
+        """*pairs*: definitions of the two versions, those that have run and those that are gone left out."""
+        self._before, after = old.parsed.codes, new.parsed.codes
+        self._untouched: set[int] = set()
+        self._others: dict[int, CodeType] = {}
+        for was, now in pairs:
+            if is_untouched(was, now, old.parsed, new.parsed):
+                self._untouched.add(was.line)
+                continue
+            for one, other in paired(self._before.of(was), after.of(now)):
+                self._others.setdefault(id(one), other)
+
+    def of(self, code: CodeType) -> CodeType | Untouched | None:
+        """What *code* becomes; None if it is not from the old version, or has no successor."""
+        known = self._before.known.get((code.co_qualname, code))
+        if known is None:
+            return None
+        return UNTOUCHED if known.line in self._untouched else self._others.get(id(known.code))
 
 
-class CodeIndex:
-    """Finds the code of a definition among that of its whole module, by its lines."""
+class Untouched(Enum):
+    """That a code is in the new version as it is, down to its lines."""
 
-    def __init__(self, version: Version) -> None:
-        self.version = version
-        self.codes = inner(version.code)
-        placed = [d for d in version.definitions if d.kind != "annotations"]
-        self.lines = [d.line for d in placed]
-        self.shared = {d.line for one, two in pairwise(placed) if one.end_line >= two.line for d in (one, two)}
-        self.by_line: dict[int, list[CodeType]] = {}
-        for code in self.codes:
-            index = bisect_right(self.lines, code.co_firstlineno) - 1
-            if index >= 0:
-                self.by_line.setdefault(self.lines[index], []).append(code)
-
-    def of(self, definition: Definition) -> list[CodeType]:
-        """The code objects directly in *definition*."""
-        if definition.line in self.shared:
-            # Two statements on one line: their code cannot be told apart by lines.
-            return inner(self.version.compiled(definition, UNFILED))
-        return self.by_line.get(definition.line, [])
+    YES = auto()
 
 
-def inner(code: CodeType) -> list[CodeType]:
-    """The code objects directly in *code*."""
-    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+UNTOUCHED: Final = Untouched.YES
+
+
+def is_untouched(was: Definition, now: Definition, old: Parsed, new: Parsed) -> bool:
+    """Whether a definition has the very same text on the very same lines, so that its code is the same too."""
+    return (
+        was.line == now.line
+        and old.flags == new.flags
+        and not old.codes.is_shared(was.line)
+        and not new.codes.is_shared(was.line)
+        and old.lines[was.line - 1 : was.end_line] == new.lines[now.line - 1 : now.end_line]
+    )
 
 
 def paired(olds: Sequence[CodeType], news: Sequence[CodeType]) -> Iterator[tuple[CodeType, CodeType]]:
@@ -223,7 +225,7 @@ def _matched(ones: list[CodeType], others: list[CodeType]) -> Iterator[tuple[Cod
             yield one, same
 
 
-def fits(was: Definition, now: Definition, old: CodeIndex, new: CodeIndex) -> bool:
+def fits(was: Definition, now: Definition, old: Codes, new: Codes) -> bool:
     """Whether all functions that *was* made when it ran can take their code from *now*."""
     return _all_fit(old.of(was), new.of(now))
 

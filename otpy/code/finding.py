@@ -12,7 +12,7 @@ import gc
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from types import CellType, FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, Final
 
 MAX_ITEMS: Final = 1000
@@ -20,7 +20,9 @@ MAX_ITEMS: Final = 1000
 
 MAX_STEPS: Final = 50_000
 
-OPAQUE: Final = frozenset({str, bytes, int, float, bool, type(None), ModuleType})
+OPAQUE: Final = frozenset(
+    {str, bytes, int, float, bool, type(None), ModuleType, GetSetDescriptorType, MemberDescriptorType}
+)
 
 
 def functions_of(*modules: ModuleType) -> list[list[FunctionType]]:
@@ -63,10 +65,11 @@ def walk(namespace: dict[str, Any], name: str) -> list[FunctionType]:
     todo = [value for key, value in namespace.items() if key != "__builtins__"]
     while todo and len(seen) < MAX_STEPS:
         thing = todo.pop()
-        if type(thing) in OPAQUE or id(thing) in seen:
+        kind = type(thing)
+        if kind in OPAQUE or id(thing) in seen:
             continue
         seen.add(id(thing))
-        if type(thing) is FunctionType and thing.__globals__ is namespace:
+        if kind is FunctionType and thing.__globals__ is namespace:
             found.append(thing)
         todo += parts(thing, name)
     return found
@@ -91,11 +94,14 @@ def _values(mapping: dict[object, object]) -> Iterable[object]:
     return list(mapping.values()) if len(mapping) <= MAX_ITEMS else ()
 
 
-def _parts_of_function(function: FunctionType) -> Iterator[object]:
-    yield from function.__closure__ or ()
-    yield from function.__defaults__ or ()
-    yield from (function.__kwdefaults__ or {}).values()
-    yield from list(vars(function).values())
+def _parts_of_function(function: FunctionType) -> Iterable[object]:
+    by_name = function.__kwdefaults__
+    return [
+        *(function.__closure__ or ()),
+        *(function.__defaults__ or ()),
+        *(by_name.values() if by_name else ()),
+        *vars(function).values(),
+    ]
 
 
 def _contents(cell: CellType) -> Iterator[object]:

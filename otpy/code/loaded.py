@@ -10,7 +10,7 @@ from typing import Any, final
 
 from otpy.code.agenda import Agenda
 from otpy.code.baseline import home_of
-from otpy.code.bodies import CodeIndex, Patch, Patches, Table, fits, plan_patches, table_of
+from otpy.code.bodies import Patch, Patches, Successors, fits, plan_patches
 from otpy.code.conform import Conformed
 from otpy.code.definitions import ANNOTATION_NAMES, Definition
 from otpy.code.dependents import Binding
@@ -63,12 +63,11 @@ class LoadedVersion:
     importers: list[Binding] = field(default_factory=list, repr=False)
     alive: list[FunctionType] = field(default_factory=list, repr=False)
     """The functions of the live module."""
-    table: Table = field(default_factory=dict, repr=False)
-    """What their code becomes."""
+    successors: Successors | None = field(default=None, init=False, repr=False)
+    """What their code becomes; None when the text of what runs is not known."""
     held: int = 0
     """How often the live namespace was held when `alive` were all functions that there were."""
     home: str | None = field(init=False)
-    _indexes: tuple[CodeIndex, CodeIndex] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.home = home_of(self.live) or self.version.path
@@ -96,19 +95,12 @@ class LoadedVersion:
         assert self.previous is not None
         edited = self._edited_bodies()
         harmless = not self.agenda.rewired and all(change.verdict in HARMLESS for change in self.changes)
-        old, new = self._code_indexes()
+        old, new = self.previous.parsed.codes, self.version.parsed.codes
         for index, definition in enumerate(self.version.definitions):
             was = self.agenda.sole_old_binder(index) if definition.name in edited else None
             if was is not None and was.kind == definition.kind and fits(was, definition, old, new):
                 self.bodies[index] = was
         self.is_bodies_only = harmless and len(self.bodies) == len(edited)
-
-    def _code_indexes(self) -> tuple[CodeIndex, CodeIndex]:
-        """Where to find the code of definitions, in the version of before and in the new one."""
-        if self._indexes is None:
-            assert self.previous is not None
-            self._indexes = CodeIndex(self.previous), CodeIndex(self.version)
-        return self._indexes
 
     def _edited_bodies(self) -> set[str]:
         """The names of the definitions with verdicts on bodies, and no others."""
@@ -216,8 +208,8 @@ class LoadedVersion:
 
     def _patches(self, alive: list[FunctionType]) -> Patches:
         if self.previous is not None:
-            self.table = table_of(self._patched(), *self._code_indexes())
-            return plan_patches(alive, self.table, self.previous, self.version, self.home)
+            self.successors = Successors(self._patched(), self.previous, self.version)
+            return plan_patches(alive, self.successors, self.previous, self.version, self.home)
         if self.home is None:
             return Patches()
         # No text is better than that of another version.
@@ -315,7 +307,7 @@ class LoadedVersion:
     def install(self, journal: Journal) -> None:
         """Make this the current version of its module. Every step is in *journal*."""
         if not self.is_dependent:
-            show(self.version.filename, self.version.source)
+            show(self.version.filename, self.version.parsed.lines)
         self.patches.apply(journal)
         self._patch_latecomers(journal)
         if self.live is None:
@@ -328,18 +320,19 @@ class LoadedVersion:
             histories.push(self.previous, journal)
         histories.push(self.version, journal)
         if self.home is not None:
-            pin(self.home, self.version.source, journal)
+            pin(self.home, self.version.parsed.lines, journal)
 
     def _patch_latecomers(self, journal: Journal) -> None:
         """Closures that functions of the module have made since the preparation get their new bodies, too.
 
         The functions that make them have their new code by now, so no more come, but from calls that go on.
         """
-        if self.is_dependent or self.live is None or self.previous is None or references(self.live) <= self.held:
+        if self.successors is None or self.live is None or references(self.live) <= self.held:
             return
         known = set(map(id, self.alive))
         late = [function for function in sweep(vars(self.live))[0] if id(function) not in known]
-        found = plan_patches(late, self.table, self.previous, self.version, self.home)
+        assert self.previous is not None
+        found = plan_patches(late, self.successors, self.previous, self.version, self.home)
         found.apply(journal)
         self.patches.left += found.left
         self.alive += late

@@ -99,7 +99,7 @@ class Preparation:
             refuse_foreign(name, live)
             previous = baseline(name, live) if live is not None else None
             version = read_version(name, source, number=histories.next_number(name), path=paths.get(name))
-            show(version.filename, source)
+            show(version.filename, version.parsed.lines)
             self.loaded.append(self._module(version, previous, live))
         for name in dict.fromkeys(dependents):
             live = sys.modules.get(name)

@@ -11,15 +11,18 @@ import ast
 import marshal
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from types import CodeType
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from otpy.code.codes import Codes
 from otpy.code.compiler import compile_tree, future_flags, parse
 from otpy.code.definitions import Definition, Statements, definitions
 from otpy.code.shapes import docstring_of
+from otpy.code.sources import lines_of
 
 Vsn: TypeAlias = Hashable
 """What a module calls its version: its `__vsn__`, or a hash of its definitions."""
@@ -32,9 +35,9 @@ SETS: Final = ("uses", "reads", "dotted", "mentions", "called", "triggers")
 FIELDS: Final = ("name", "kind", "binds", *SETS, "own", "docs", "line", "end_line", "place")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parsed:
-    """One source text. The syntax tree is made when someone asks for it."""
+    """One source text. What is not needed for every text (the syntax tree, say) is made when someone asks for it."""
 
     source: str = field(repr=False)
     sha256: str
@@ -46,6 +49,16 @@ class Parsed:
     statements: Statements = field(repr=False, compare=False)
     code: CodeType = field(repr=False)
     """Of the whole module, under the file name `UNFILED`."""
+
+    @cached_property
+    def codes(self) -> Codes:
+        """The code objects in `code`, by definition."""
+        return Codes(self)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The text in lines, for `linecache`; not to be changed."""
+        return lines_of(self.source)
 
 
 def read_source(source: str, *, shown: str) -> Parsed:

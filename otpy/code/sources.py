@@ -18,13 +18,18 @@ def version_filename(name: str, number: int) -> str:
     return f"<otpy {name} {number}>"
 
 
-def show(filename: str, source: str) -> None:
-    """Make *source* the text of *filename*."""
+def lines_of(source: str) -> list[str]:
+    """*source* in lines as `linecache` has them, each with its end."""
     # Not str.splitlines: it breaks at form feeds and the like, where Python's own line numbers do not.
     lines = io.StringIO(source, newline=None).readlines()
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
-    linecache.cache[filename] = (len(source), None, lines, filename)
+    return lines
+
+
+def show(filename: str, lines: list[str]) -> None:
+    """Make *lines* the text of *filename*."""
+    linecache.cache[filename] = (sum(map(len, lines)), None, lines, filename)
 
 
 def hide(filename: str) -> None:
@@ -32,8 +37,8 @@ def hide(filename: str) -> None:
     linecache.cache.pop(filename, None)
 
 
-def pin(filename: str, source: str, journal: Journal) -> None:
-    """Make *source* the text of a real file, whatever the disk says: it is what runs."""
+def pin(filename: str, lines: list[str], journal: Journal) -> None:
+    """Make *lines* the text of a real file, whatever the disk says: it is what runs."""
     before = linecache.cache.get(filename)
 
     def restore() -> None:
@@ -43,7 +48,7 @@ def pin(filename: str, source: str, journal: Journal) -> None:
             linecache.cache[filename] = before
 
     journal.write(f"text of {filename}", restore)
-    show(filename, source)
+    show(filename, lines)
 
 
 def refiled(code: CodeType, filename: str, *, only: str) -> CodeType:

@@ -14,7 +14,7 @@ from functools import partial
 from types import CodeType, TracebackType
 from typing import Final
 
-from otpy.code.baseline import every_code
+from otpy.code.codes import every_code
 from otpy.code.journal import Journal
 
 _superseded: Final[dict[int, tuple[weakref.ref[CodeType], str]]] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final, Literal, TypeAlias
 
@@ -24,14 +25,14 @@ RESERVE: Final = 2
 """Permanent versions that are kept of each module: the one that counts, and the one to fall back to."""
 
 
-class Source(msgspec.Struct, frozen=True):
+class Source(msgspec.Struct, frozen=True, dict=True):
     """The source text of one version of a module."""
 
     module: str
     vsn: str
     text: str
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The hash of the text, in hex; the same as of the file that holds it in UTF-8."""
         return sha256(self.text.encode(errors="surrogatepass")).hexdigest()

@@ -23,7 +23,7 @@ from types import CodeType, ModuleType
 from typing import final
 
 from otpy.code.baseline import noted
-from otpy.code.sources import show
+from otpy.code.sources import lines_of, show
 from otpy.store.deciding import what_node_runs
 from otpy.store.recorder import Recorder
 from otpy.store.values import Decision, Interrupted, Permanent, StoredVersion
@@ -142,5 +142,5 @@ class StoredSource(InspectLoader):
     def get_code(self, fullname: str) -> CodeType:
         """Compile the text under the name of the file that it stands for, and note it as what runs."""
         noted[fullname] = self._source
-        show(self._origin, self._source)
+        show(self._origin, lines_of(self._source))
         return self.source_to_code(self._source, self._origin)

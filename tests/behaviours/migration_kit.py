@@ -8,7 +8,7 @@ from enum import Enum
 from types import FunctionType, ModuleType
 from typing import Any
 
-from otpy.code.sources import hide, show
+from otpy.code.sources import hide, lines_of, show
 
 _numbers = itertools.count(1)
 
@@ -26,7 +26,7 @@ def module_of(source: str) -> ModuleType:
     # dataclasses and enum look the module up by its name.
     sys.modules["kinds"] = module
     text = PRELUDE + source
-    show(filename, text)
+    show(filename, lines_of(text))
     exec(compile(text, filename, "exec", dont_inherit=True), vars(module))  # noqa: S102 - the versions are text
     return module
 

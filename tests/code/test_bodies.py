@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from otpy import code
-from otpy.code.bodies import CodeIndex, inner
+from otpy.code.codes import inner
 from otpy.code.finding import functions_of, references, sweep, walk
 from otpy.code.journal import Journal
 from otpy.code.loader import prepare
@@ -266,11 +266,11 @@ def test_definition_alone_has_the_code_that_it_has_in_its_module(module: str) ->
     __import__(module)
     source = inspect.getsource(sys.modules[module])
     version = read_version(module, source)
-    index = CodeIndex(version)
+    codes = version.parsed.codes
     for definition in version.definitions:
         if definition.kind in ("function", "class"):
             alone = inner(version.compiled(definition, "x"))
-            assert [(c.co_qualname, c) for c in alone] == [(c.co_qualname, c) for c in index.of(definition)]
+            assert [(c.co_qualname, c) for c in alone] == [(c.co_qualname, c) for c in codes.of(definition)]
 
 
 def test_body_that_calls_through_an_import_is_edited(name: str, on_disk: Callable[[str, str], Path]) -> None:
