@@ -13,6 +13,7 @@ from otpy.behaviours.loop import handle, handle_async
 from otpy.behaviours.results import CallResult, CastResult, CodeChangeResult, InitResult, NoReply, Ok
 from otpy.behaviours.vsn import code_change
 from otpy.errors import UndefinedCallback
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import From
 from otpy.kernel.process import Handle
 from otpy.kernel.reasons import Reason
@@ -60,6 +61,7 @@ class Server(Behaviour[StateT]):
     def _has_code_change(cls) -> bool:
         return cls.code_change is not Server.code_change
 
+    @runs_callbacks
     def _terminate(self, reason: Reason, state: StateT) -> Any:
         return self.terminate(reason, state)
 
@@ -94,6 +96,7 @@ class GenServer(Server[StateT]):
         """Return the first state, `Ok(state)`; or `Ignore()` or `Stop(reason)`."""
         raise UndefinedCallback(type(self), "init", arg)
 
+    @runs_callbacks
     def _init(self, arg: Any) -> Any:
         return self.init(arg)
 

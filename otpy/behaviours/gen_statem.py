@@ -17,6 +17,7 @@ from otpy.behaviours.statem.results import EventType, NextState, Result
 from otpy.behaviours.statem.transitions import Transition, transition_of
 from otpy.behaviours.vsn import takes_extra
 from otpy.errors import BadReturn, UndefinedCallback
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.process import Handle
 from otpy.kernel.reasons import Reason
 
@@ -106,12 +107,14 @@ class GenStatem(Behaviour[tuple[StateT, DataT]], Generic[StateT, DataT]):
     def _has_code_change(cls) -> bool:
         return cls.code_change is not GenStatem.code_change
 
+    @runs_callbacks
     def _init(self, arg: Any) -> Any:
         return self._taken(self.init(arg), _first)
 
     def _begun(self, result: Any) -> Any:
         return _first(result)
 
+    @runs_callbacks
     def _terminate(self, reason: Reason, state: tuple[StateT, DataT]) -> Any:
         return self.terminate(reason, *state)
 
@@ -147,6 +150,7 @@ class GenStatem(Behaviour[tuple[StateT, DataT]], Generic[StateT, DataT]):
         """The name of the callback that handles events in *state*."""
         return str(state) if self.callback_mode == "state_functions" else "handle_event"
 
+    @runs_callbacks
     def _event(self, kind: EventType, content: Any, state: Any, data: Any) -> Any:
         """Have the callback of *state* handle an event."""
         if self.callback_mode == "handle_event_function":

@@ -17,6 +17,7 @@ import msgspec
 from otpy.behaviours.results import UNSET, After, Continue, Hibernate, NoReply, Ok, Reply, Stop, Then, Unset
 from otpy.behaviours.vsn import vsn_of
 from otpy.errors import BadReturn
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import PENDING, Call, Cast, Failed, SystemCall
 from otpy.kernel.clock import FOREVER
 from otpy.kernel.here import leave
@@ -59,6 +60,7 @@ Step: TypeAlias = "Continue | Work | Ending | None"
 # -- one message -----------------------------------------------------------------------------------
 
 
+@runs_callbacks
 def handle(process: Process, message: Any) -> None:
     """Handle one message: the hot path of every GenServer."""
     kind = type(message)
@@ -246,6 +248,7 @@ def crashed(process: Process, error: BaseException, message: Any) -> Ending:
     return Ending(reason_of(error), message)
 
 
+@runs_callbacks
 def carry_out(process: Process, step: Step) -> None:
     """Do what *step* says: go on with handle_continue, or end."""
     while step is not None:
@@ -288,6 +291,7 @@ def begin(process: Process, result: Ok[Any]) -> Step:
 # -- the end ---------------------------------------------------------------------------------------
 
 
+@runs_callbacks
 def _end(process: Process, ending: Ending) -> NoReturn:
     """Run `terminate`, reply, report, die. What terminate raises takes the place of the reason."""
     reason = ending.reason

@@ -32,6 +32,7 @@ from otpy.behaviours.starting import refuse_start, started
 from otpy.errors import BadReturn, InitStopped, NotRegistered, StartError, StartIgnored
 from otpy.kernel import signals
 from otpy.kernel.actors import FunctionProcess
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import Call
 from otpy.kernel.carriers import Becoming, Starting
 from otpy.kernel.clock import check_timeout
@@ -168,6 +169,7 @@ def hibernate(fn: Callable[..., Any], *args: Any) -> NoReturn:
     raise Becoming(lambda process: _sleep(process, actor, args))
 
 
+@runs_callbacks
 def _sleep(process: Process, actor: FunctionProcess, args: tuple[Any, ...]) -> None:
     actor.actor_inbox = process
     process.began = initial_call(process)
@@ -176,11 +178,13 @@ def _sleep(process: Process, actor: FunctionProcess, args: tuple[Any, ...]) -> N
     process.handle = wake
 
 
+@runs_callbacks
 def _wake(process: Process, message: Any, args: tuple[Any, ...]) -> None:
     process.open_mailbox().appendleft(message)
     process.actor.run(args)
 
 
+@runs_callbacks
 def enter_loop(behaviour: type[Behaviour[Any]], result: Any, *, name: Name | None = None) -> NoReturn:
     """Let this plain process be a server of *behaviour* from now on, as if its `init` had returned *result*.
 
@@ -206,6 +210,7 @@ def enter_loop(behaviour: type[Behaviour[Any]], result: Any, *, name: Name | Non
     raise Becoming(lambda process: _serve(process, actor, begun))
 
 
+@runs_callbacks
 def _serve(process: Process, actor: Behaviour[Any], begun: Ok[Any]) -> None:
     if process.label == getattr(process.actor.fn, "__qualname__", None):
         process.label = None  # nobody has set it

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Generator
 from typing import Any, TypeAlias, TypeVar
 
 from otpy.behaviours.loop import Step, Work
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.process import Process
 
 ValueT = TypeVar("ValueT")
@@ -24,6 +25,7 @@ class Progressing(Work):
     def _progress(self, process: Process) -> Progress[Step]:
         raise NotImplementedError
 
+    @runs_callbacks
     def run(self, process: Process) -> Step:
         """See Work."""
         return done(self._progress(process))
@@ -33,6 +35,7 @@ class Progressing(Work):
         return await awaited(self._progress(process))
 
 
+@runs_callbacks
 def done(progress: Progress[ValueT]) -> ValueT:
     """Return what *progress*, which awaits nothing, comes to."""
     try:

@@ -23,6 +23,7 @@ from otpy.errors import (
 )
 from otpy.kernel import newborn, signals
 from otpy.kernel.actors import ProcessActor
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import PENDING, Call, Failed, pause, wait_for_answer, wait_on
 from otpy.kernel.clock import FOREVER, check_timeout
 from otpy.kernel.here import current, leave, waiting
@@ -102,6 +103,7 @@ def start_soon(behaviour: type[Behaviour[Any]], arg: Any) -> Pid:
     return process
 
 
+@runs_callbacks
 def _made(behaviour: type[Behaviour[Any]], arg: Any, me: Process, waiter: Process | None) -> tuple[Process, Call]:
     """Make a process that is to be launched; the request tells *waiter* what comes of its `init`."""
     actor = behaviour()
@@ -169,6 +171,7 @@ def _kill(process: Process, me: Process) -> None:
             wait_for_answer(gone, None)
 
 
+@runs_callbacks
 def _boot(process: Process, arg: Any, acknowledged: Call) -> None:
     newborn.renew(process)
     try:

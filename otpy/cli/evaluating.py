@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from otpy.cli.plain import Plain, plain
 from otpy.code.codes import every_code
 from otpy.code.tracebacks import told
+from otpy.kernel.callbacks import runs_callbacks
 
 if TYPE_CHECKING:
     import traceback
@@ -59,6 +60,7 @@ class Scope:
             self.names[name] = getattr(self._otpy, name)
             self._later.remove(name)
 
+    @runs_callbacks
     def completions(self, text: str) -> list[str]:
         """Return what *text*, the beginning of a name or of `name.attribute`, may become."""
         first, dot, _ = text.partition(".")
@@ -100,6 +102,7 @@ class Evaluation:
         self._runner: asyncio.Runner | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @runs_callbacks
     def value(self, source: str) -> Any:
         """Run *source* and return the value of its last expression; None if it does not end with one."""
         code = compiled(source, self.scope.enter(source))
@@ -111,6 +114,7 @@ class Evaluation:
         value = names.pop(_VALUE, None)
         return value if _VALUE in code.co_names else None  # else it is of code that was given up, and went on a while
 
+    @runs_callbacks
     def called(self, module: str, function: str, args: Sequence[Any]) -> Any:
         """Return what *function* of *module* returns. What is `async def` is awaited. Raises NotThere."""
         result = found(module, function)(*args)
@@ -128,6 +132,7 @@ class Evaluation:
         if self._runner is not None:
             self._runner.close()
 
+    @runs_callbacks
     def _awaited(self, work: Coroutine[Any, Any, Any]) -> Any:
         if self._runner is None:
             self._runner = asyncio.Runner()
@@ -183,6 +188,7 @@ def literal(text: str) -> Any:
         return text
 
 
+@runs_callbacks
 def value_text(value: object) -> str:
     """Return *value* for people: its repr; what otpy made to be read, such as a tree or a report, as its text."""
     kind = type(value)

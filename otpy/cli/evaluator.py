@@ -21,6 +21,7 @@ from otpy.cli.evaluating import (
     value_text,
 )
 from otpy.cli.screens import Screen, Tell, shown_on
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.here import current
 from otpy.kernel.primitives import exit as end_process
 from otpy.kernel.primitives import monitor, receive, send
@@ -47,6 +48,7 @@ class Typed(Job):
     def __init__(self, source: str) -> None:
         self._source = source
 
+    @runs_callbacks
     def do(self, evaluation: Evaluation, screen: Screen) -> None:
         """See Job.do."""
         value = evaluation.value(self._source)
@@ -65,6 +67,7 @@ class Asked(Job):
         self._args = args
         self._json = json
 
+    @runs_callbacks
     def do(self, evaluation: Evaluation, screen: Screen) -> None:
         """See Job.do."""
         value = self._value(evaluation)
@@ -73,6 +76,7 @@ class Asked(Job):
         elif value is not None:
             screen.write("value", f"{value_text(value)}\n")
 
+    @runs_callbacks
     def _value(self, evaluation: Evaluation) -> object:
         if self._args is None:
             return evaluation.value(self._source)
@@ -87,6 +91,7 @@ class Completed(Job):
     def __init__(self, text: str) -> None:
         self._text = text
 
+    @runs_callbacks
     def do(self, evaluation: Evaluation, screen: Screen) -> list[str]:
         """See Job.do."""
         try:
@@ -134,6 +139,7 @@ class Evaluator:
 
     # -- in the process
 
+    @runs_callbacks
     def _serve(self) -> None:
         with shown_on(self._screen):
             try:
@@ -145,6 +151,7 @@ class Evaluator:
             finally:
                 self._evaluation.close()
 
+    @runs_callbacks
     def _carry_out(self, job: Job) -> Done:
         """Do *job*; whatever its code raises is shown, but for what ends the process itself."""
         try:

@@ -20,6 +20,7 @@ from pykka import ActorRegistry, Future
 
 from otpy.errors import InitStopped, NotRunning, ServerExited, SystemRequestError
 from otpy.kernel import events, newborn, plain_futures, signals
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import Call, Cast, Failed, SystemCall, wait_for_answer
 from otpy.kernel.carriers import Becoming, FunctionProcess, ProcessActor, ThreadOutside
 from otpy.kernel.envelopes import ActorStop, CallParcel, Parcel, take_envelope
@@ -171,6 +172,7 @@ class Actor(pykka.Actor):
 
     # -- the loop
 
+    @runs_callbacks
     def _process_boot(self, process: Process) -> None:
         """Run on_start; a failure ends the actor, as in pykka."""
         acknowledged: Call | None = process.serving
@@ -183,6 +185,7 @@ class Actor(pykka.Actor):
             process.serving = None
             acknowledged.put(True)
 
+    @runs_callbacks
     def _process_message(self, process: Process, message: Any) -> None:
         """Handle one message as pykka's actor loop does, and end the process when the actor has stopped."""
         parcel = message if isinstance(message, Parcel) else self._parcel(process, message)
@@ -207,6 +210,7 @@ class Actor(pykka.Actor):
             self._process_end(process)
         process.serving = None
 
+    @runs_callbacks
     def _answer(self, process: Process, parcel: Parcel) -> None:
         """Have the actor handle a message, and answer with what it returns or raises. The end answers a stop."""
         try:
@@ -282,10 +286,15 @@ class Actor(pykka.Actor):
         return cast("Process", self.actor_inbox)
 
 
+@runs_callbacks
 def _boot(process: Process) -> None:
     newborn.renew(process)
     process.actor._process_boot(process)
 
 
+@runs_callbacks
 def _handle(process: Process, message: Any) -> None:
     process.actor._process_message(process, message)
+
+
+runs_callbacks(pykka.Actor._handle_receive)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NoReturn, cast
 import pykka
 from pykka import ActorRef, Future
 
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.futures import ActorFuture
 from otpy.kernel.process import Process
 from otpy.kernel.reasons import ExitProcess, Normal
@@ -102,6 +103,7 @@ class FunctionProcess(ProcessActor):
         )  # an object that can be called need not be hashable: it has that of its class
         return code if code is not None else getattr(type(fn).__call__, "__code__", fn)
 
+    @runs_callbacks
     def run(self, args: tuple[Any, ...]) -> Any:
         """Run the function; the process ends with it. On the event loop an awaitable is awaited."""
         try:
@@ -118,6 +120,7 @@ class Starting(FunctionProcess):
 
     __slots__ = ()
 
+    @runs_callbacks
     def run(self, args: tuple[Any, ...]) -> Any:
         """As FunctionProcess.run; a starter that still waits gets an error, and is spared the exit signal."""
         process = self._process

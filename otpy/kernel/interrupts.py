@@ -7,8 +7,8 @@ else. Two things keep it from that:
 
 - *Where.* It is raised in a frame of the user's only, at the end of a round of a loop, at the begin of a function or
   of a line, and only if nothing but frames of the user's stands between that one and the loop of the behaviour
-  (`_runs_alone`): what then happens is what happens when a callback raises. Code that is only tried (`_TRIALS`) may be
-  called by whatever of otpy tries it: that throws the outcome away when it raises.
+  (`_runs_alone`): what then happens is what happens when a callback raises (callbacks.py). Code that is only tried may
+  be called by whatever of otpy tries it: that throws the outcome away when it raises.
 - *When.* With Python 3.11 the monitor sets an exception for the thread (PyThreadState_SetAsyncExc). It does so in a few
   instructions that nobody can come between, since the interpreter is given away only at calls, jumps back and begins
   of functions; the last of them sees that the thread stands at such an instruction, in the frame that was looked at, in
@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
+from otpy.kernel.callbacks import is_running, is_trying
 from otpy.kernel.here import here
 from otpy.kernel.process import Process, Unwound
 
@@ -46,30 +47,6 @@ _HOMES: Final = (str(Path(__file__).parents[1]), str(Path(pykka.__file__).parent
 _NOT_THERE: Final = (*_HOMES, "<frozen importlib", str(Path(asyncio.__file__).parent))
 """Files whose code is never ended: otpy's own, that which holds the locks of imports, and that of event loops, which
 would log the end as the error of a callback, and go on without the callback."""
-
-_TRIALS: Final = frozenset({"Attempt._run"})
-"""The functions that run code whose outcome is thrown away if it raises, through whatever else of otpy."""
-
-_LOOPS: Final = frozenset(
-    {
-        "Worker._run", "Worker._loop", "Worker.turn", "OwnThread._run", "Pool._run", "Suspension.admit",
-        "Runner.slice", "Runner._begin", "Runner._go_on", "handle", "carry_out", "_boot", "_end", "GenServer._init",
-        "Server._terminate", "GenStatem._init", "GenStatem._event", "GenStatem._terminate",
-        "Progressing.run", "done", "Events._progress", "Events._handle", "Events._go", "_ask",
-        "Round.go", "Serving._progress", "Serving._notify", "Serving._finish", "Serving._serve", "Serving._answer",
-        "Serving._call", "Serving._add", "Serving._delete", "Serving._exchange", "Serving._lose_owner",
-        "Serving.stop_all", "Serving._take", "Serving._swap", "Serving._made", "Serving._terminate", "invoke",
-        "GenEvent._init", "EventManager._terminate",
-        "FunctionProcess.run", "Starting.run", "TaskProcess.run", "spawn_actor.<locals>.<lambda>",
-        "_made.<locals>.<lambda>", "_handle", "_wake", "_sleep.<locals>.<lambda>", "_serve",
-        "enter_loop.<locals>.<lambda>",
-        "Actor._process_message", "Actor._answer", "Actor._handle_receive", "Actor._process_boot",
-        "Evaluator._serve", "Evaluator._carry_out", "Typed.do", "Asked.do", "Asked._value", "Completed.do",
-        "Evaluation.value", "Evaluation.called", "Evaluation._awaited",
-        "value_text", "Scope.completions", *_TRIALS,
-    }
-)  # fmt: skip
-"""The functions that run the callbacks of a process, and take whatever these raise as its end."""
 
 _THREAD: Final = frozenset({"Thread._bootstrap", "Thread._bootstrap_inner", "Thread.run"})
 
@@ -93,13 +70,13 @@ def _runs_alone(frame: FrameType) -> bool:
     if caller is None:
         return False
     caller = _trial(caller) or caller
-    while caller is not None and caller.f_code.co_qualname in _LOOPS:
+    while caller is not None and is_running(caller.f_code):
         caller = caller.f_back
     return caller is None or (caller.f_code.co_qualname in _THREAD and caller.f_globals.get("__name__") == "threading")
 
 
 def _trial(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and frame.f_code.co_qualname not in _TRIALS:
+    while frame is not None and not is_trying(frame.f_code):
         frame = frame.f_back
     return frame
 

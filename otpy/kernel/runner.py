@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit
 
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.clock import FOREVER
 from otpy.kernel.here import here
 from otpy.kernel.messages import TIMEOUT
@@ -66,6 +67,7 @@ class Runner:
         """As `slice`, with the context variables of *process*, for a gate that lets it in."""
         self.slice(process)
 
+    @runs_callbacks
     def slice(self, process: Process) -> None:
         """Run *process* until its mailbox is empty, its time is up, or somebody asks for attention."""
         process.bar = RUNNING
@@ -95,6 +97,7 @@ class Runner:
         if process.mailbox or process.fenced:
             _look_again(process)
 
+    @runs_callbacks
     def _begin(self, process: Process) -> None:
         """Run what comes before messages: an order to die, the boot, or a deadline that has passed."""
         if process.fenced:
@@ -110,6 +113,7 @@ class Runner:
             process.deadline = FOREVER
             process.handle(process, TIMEOUT)
 
+    @runs_callbacks
     def _go_on(self, process: Process, box: deque[Any]) -> None:
         """Handle more messages while there are any and nobody else is waiting for too long."""
         until = 0.0

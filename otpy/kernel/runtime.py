@@ -20,6 +20,7 @@ from greenlet import GreenletExit
 from otpy.errors import BlockingRefused, NotRunning, ServerExited
 from otpy.kernel import plane, signals
 from otpy.kernel.actors import Becoming, FunctionProcess, ProcessRef, ThreadOutside, take_envelope
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import PENDING, Call, Failed, wait_for_answer
 from otpy.kernel.clock import Clock, SystemClock
 from otpy.kernel.here import current, here, set_adopter, waiting
@@ -441,6 +442,7 @@ def spawn_process(
     return spawn_actor(actor, *args, starter=starter, label=label, link=link, runs_on=runs_on, before=before)
 
 
+@runs_callbacks
 def spawn_actor(
     actor: FunctionProcess,
     *args: Any,

@@ -35,6 +35,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from otpy.errors import CallTimeout, ServerExited, SuspendTimeout
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import PENDING, Failed, pause, wait_for_answer
 from otpy.kernel.clock import FOREVER
 from otpy.kernel.here import here, waiting
@@ -230,6 +231,7 @@ class Suspension:
 
     # -- while it lasts
 
+    @runs_callbacks
     def admit(self, runner: Runner, process: Process) -> None:
         """See Gate.admit: its job, or one more message if a handler of the set waits for it; else it stays as it is."""
         process.bar = RUNNING  # claimed, before the look at what others change meanwhile

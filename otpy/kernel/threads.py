@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
 
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import Failed
 from otpy.kernel.here import here
 from otpy.kernel.process import RUNNING, Process
@@ -87,6 +88,7 @@ class OwnThread(ThreadRunner):
         """See Executor.buried."""
         self.ring()
 
+    @runs_callbacks
     def _run(self) -> None:
         self.ident = threading.get_ident()
         here.resident = self.runtime.system
@@ -156,6 +158,7 @@ class Pool:
             threading.Thread(target=self._run, name=f"otpy-pool-{self._threads}", daemon=True).start()
         self._work.put(work)
 
+    @runs_callbacks
     def _run(self) -> None:
         runner = ThreadRunner(self.runtime)
         runner.ident = threading.get_ident()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from greenlet import GreenletExit as StackDropped
 from greenlet import getcurrent, greenlet
 
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.here import here
 from otpy.kernel.process import Process
 from otpy.kernel.runner import Runner
@@ -73,6 +74,7 @@ class Worker(Runner):
         self.pinned.append(process)
         self.scheduler.pass_to(self)
 
+    @runs_callbacks
     def turn(self, process: Process) -> None:
         """See Runner.turn; the loop does the same in place."""
         me: Any = getcurrent()
@@ -108,6 +110,7 @@ class Worker(Runner):
 
     # -- the loop
 
+    @runs_callbacks
     def _run(self) -> None:
         self.ident = threading.get_ident()
         self.hub = getcurrent()
@@ -124,6 +127,7 @@ class Worker(Runner):
             return handed
         return self.pool.pop() if self.pool else LoopGreenlet(self._loop)
 
+    @runs_callbacks
     def _loop(self) -> None:  # noqa: C901, PLR0912 - the hot loop: a call for each branch would cost more than the branch
         me: Any = getcurrent()
         scheduler = self.scheduler

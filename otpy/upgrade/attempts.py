@@ -16,6 +16,7 @@ import msgspec
 from otpy.code.visibility import withdraw
 from otpy.errors import CallTimeout, ServerExited, UpgradeError
 from otpy.kernel import signals
+from otpy.kernel.callbacks import runs_trials
 from otpy.kernel.calls import PENDING, Call, Failed, pause, wait_for_answer
 from otpy.kernel.here import waiting
 from otpy.kernel.runtime import spawn_process
@@ -91,6 +92,7 @@ class Attempt(Generic[T]):
             withdraw(self._thread)
         return GivenUp(where, has_ended)
 
+    @runs_trials
     def _run(self) -> None:
         with self._turn:
             if not self._is_wanted:

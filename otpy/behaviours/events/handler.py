@@ -12,6 +12,7 @@ from otpy.behaviours.behaviour import Behaviour
 from otpy.behaviours.results import Awaited, CodeChangeResult, Ok, Reply, Stop
 from otpy.behaviours.vsn import code_change
 from otpy.errors import UndefinedCallback
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.reasons import Reason
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class GenEvent(Behaviour[StateT]):
     def _has_code_change(cls) -> bool:
         return cls.code_change is not GenEvent.code_change
 
+    @runs_callbacks
     def _init(self, arg: Any) -> Any:
         return self.init(arg)
 

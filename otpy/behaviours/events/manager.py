@@ -24,6 +24,7 @@ from otpy.behaviours.progress import awaited, done
 from otpy.behaviours.results import Ok
 from otpy.behaviours.vsn import vsn_of
 from otpy.errors import ChangeCodeFailed
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import Cast, SystemCall
 from otpy.kernel.primitives import trap_exit
 from otpy.kernel.process import Handle, Process
@@ -54,6 +55,7 @@ class EventManager(Behaviour[Handlers]):
         _set_actors(self, {})
         return Ok(())
 
+    @runs_callbacks
     def _terminate(self, reason: Reason, state: Handlers) -> Any:
         progress = Serving(self._process).stop_all()
         return awaited(progress) if self.runs_on == "asyncio" else done(progress)
@@ -124,6 +126,7 @@ MANAGERS: dict[Place, type[EventManager]] = {
 # -- the loop --------------------------------------------------------------------------------------
 
 
+@runs_callbacks
 def _handle(process: Process, message: Any) -> None:
     if type(message) is not Cast:
         carry_out(process, _step_of(process, message))

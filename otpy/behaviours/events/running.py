@@ -14,6 +14,7 @@ from otpy.behaviours.progress import Progress
 from otpy.behaviours.results import Ok
 from otpy.errors import shown
 from otpy.kernel import events
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import Failed
 from otpy.kernel.here import leave
 from otpy.kernel.process import Process, Unwound
@@ -23,6 +24,7 @@ from otpy.kernel.worker import StackDropped
 log = logging.getLogger("otpy.gen_event")
 
 
+@runs_callbacks
 def invoke(process: Process, kind: type[GenEvent[Any]], callback: str, *args: Any) -> Any:
     """Return what *callback* of a handler of class *kind* returned, or Failed(error) if it raised.
 
@@ -58,6 +60,7 @@ class Round:
         self.stopped: tuple[Installed, Any] | None = None
         """Who has returned something else than `Ok(state)`, and what; whoever deals with that adds to `after`."""
 
+    @runs_callbacks
     def go(self) -> None:
         """Go on until all have had it, which makes those that stay the state of the manager, or one has `stopped`."""
         process, callback, message, after = self._process, self._callback, self._message, self.after

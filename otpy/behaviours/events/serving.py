@@ -28,6 +28,7 @@ from otpy.behaviours.results import UNSET, Hibernate, Ok, Reply, Stop, Unset
 from otpy.behaviours.vsn import vsn_of
 from otpy.errors import BadReturn, HandlerCrashed, HandlerError, HandlerNotAdded, HandlerNotFound, shown
 from otpy.kernel import signals
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import Call, Cast, Failed
 from otpy.kernel.messages import Exit
 from otpy.kernel.pid import Pid
@@ -36,6 +37,7 @@ from otpy.kernel.reasons import Crash, Normal, Reason, Shutdown
 
 
 @final
+@runs_callbacks
 class Serving(Progressing):
     """One message for the manager *process*. *way*: that of an event whose handlers have begun."""
 

@@ -28,6 +28,7 @@ from otpy.behaviours.statem.results import Event, EventType
 from otpy.behaviours.statem.timers import Running, Timeouts
 from otpy.behaviours.statem.transitions import Leaving, Transition, transition_of
 from otpy.kernel import calls
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import PENDING, Call, Cast, SystemCall
 from otpy.kernel.here import leave
 from otpy.kernel.process import Process
@@ -52,6 +53,7 @@ class Machine:
 # -- messages --------------------------------------------------------------------------------------
 
 
+@runs_callbacks
 def handle(process: Process, message: Any) -> None:
     """Handle one message, and all that it leads to."""
     carry_out(process, _step_of(process, message))
@@ -99,6 +101,7 @@ class Events(Progressing):
         self._queue = queue
         self._beginning = beginning
 
+    @runs_callbacks
     def _progress(self, process: Process) -> Progress[Ending | None]:
         machine = begin(process) if self._beginning is not None else machine_of(process)
         event = None
@@ -117,6 +120,7 @@ class Events(Progressing):
             return crashed(process, error, _message(event))
         return ending
 
+    @runs_callbacks
     def _handle(self, process: Process, machine: Machine, event: Event) -> Progress[Ending | None]:
         process.serving = call = event.call
         outcome = yield from _ask(process, event.kind, event.content, event)
@@ -128,6 +132,7 @@ class Events(Progressing):
         machine.timeouts.cancel("timeout", process)
         return (yield from self._go(process, machine, event, outcome))
 
+    @runs_callbacks
     def _go(self, process: Process, machine: Machine, event: Event | None, to: Transition) -> Progress[Ending | None]:
         """Go where *to* says; *event* led to it, None at the beginning."""
         old = process.state[0]
@@ -159,6 +164,7 @@ def _arrive(process: Process, state: Any, to: Transition | Leaving) -> None:
         calls.answer(reply.from_, reply.value)
 
 
+@runs_callbacks
 def _ask(
     process: Process, kind: EventType, content: Any, event: Event | None, *, entering: bool = False
 ) -> Progress[Transition | Ending]:

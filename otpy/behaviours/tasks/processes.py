@@ -17,6 +17,7 @@ from typing import Any, Literal, NoReturn, TypeAlias, cast, final, get_args
 import msgspec
 
 from otpy.behaviours.tasks.outcomes import TaskReply
+from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.carriers import Becoming, FunctionProcess
 from otpy.kernel.here import current, leave
 from otpy.kernel.pid import Pid, Ref
@@ -132,6 +133,7 @@ class TaskProcess(FunctionProcess):
         self.owner = job.owner
         self.ref = job.ref
 
+    @runs_callbacks
     def run(self, args: tuple[Any, ...]) -> Any:
         """Run the function; the process ends with it. A coroutine is run by whoever awaits the outcome."""
         process = self._process
