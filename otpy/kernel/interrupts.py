@@ -1,5 +1,8 @@
 """Ending the code of the dead: a handler that was killed and computes on in a loop that never asks otpy for anything.
 
+The same is done to the living who shall leave what they do for an upgrade (giving_up.py): they are fenced as the dead
+are, for as long as they are at it.
+
 Its process is dead, links and monitors have been told, and nothing it does reaches anybody; but its thread would
 compute for ever. So `Unwound` is raised in it, which runs its `finally` blocks and ends it. Raised at a wrong moment,
 that would hurt others: in the middle of a change of otpy's own, or when the thread has already gone on to somebody
@@ -52,12 +55,14 @@ _THREAD: Final = frozenset({"Thread._bootstrap", "Thread._bootstrap_inner", "Thr
 
 
 def interrupt(runner: Runner, process: Process) -> bool:
-    """Have the code of the dead *process* end if it is at a place where it can be; whether that was so.
+    """Have the code of the fenced *process* end if it is at a place where it can be; whether that was so.
 
     Leave it the time to clean up before it is asked again: its `finally` would be interrupted, too.
     """
     frame = sys._current_frames().get(runner.ident)  # noqa: SLF001 - the documented way to see another thread's stack
-    return frame is not None and runner.current is process and _runs_alone(frame) and _strike(runner, process, frame)
+    if frame is None or runner.current is not process or not process.fenced:  # it still was when it stood there
+        return False
+    return _runs_alone(frame) and _strike(runner, process, frame)
 
 
 def _runs_alone(frame: FrameType) -> bool:
@@ -199,7 +204,7 @@ def _meant(frame: FrameType) -> Process | None:
     """Return the process that is to be ended and runs *frame*, if that can be done there."""
     running = here.process
     process: Process | None = getattr(running, "acts_for", running)  # a rehearsal has a stand-in for who runs it
-    armed = process is not None and frame.f_code in _armed.get(process, ())
+    armed = process is not None and process.fenced and frame.f_code in _armed.get(process, ())
     return process if armed and _runs_alone(frame) else None
 
 

@@ -74,7 +74,7 @@ class LoopThread:
 
     def turn(self, process: Process) -> None:
         """Run *process* if it may be run. The loop's thread alone claims its processes."""
-        if process.exit_reason is not None:
+        if process.fenced:  # dead, or it shall leave what it does
             task = self._tasks.get(process)
             if task is not None and task is not asyncio.current_task(self.loop):
                 task.cancel()

@@ -63,6 +63,7 @@ class Runner:
         """Let *process*, which waits on this runner, go on. Called by the holder of the token."""
         raise NotImplementedError
 
+    @runs_callbacks
     def turn(self, process: Process) -> None:
         """As `slice`, with the context variables of *process*, for a gate that lets it in."""
         self.slice(process)

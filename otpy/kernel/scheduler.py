@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from otpy.kernel import events, interrupts
 from otpy.kernel.actors import FunctionProcess
+from otpy.kernel.giving_up import GIVEN_UP
 from otpy.kernel.process import Process
 from otpy.kernel.signals import end
 from otpy.kernel.timers import Timers
@@ -286,7 +287,7 @@ class Scheduler:
         gate.admit(self.holder, process)
 
     def reap_later(self, process: Process) -> None:
-        """Declare *process* dead if it has not obeyed by itself in a little while."""
+        """See to it that *process*, which is fenced, obeys: declare it dead, or end the code that it shall leave."""
         self._doomed.append((process, self._ticks + _GRACE_TICKS))
         if self._monitor_sleeps:
             self._wake_monitor()
@@ -294,10 +295,11 @@ class Scheduler:
     def _reap(self) -> None:
         while self._doomed and self._doomed[0][1] <= self._ticks:
             process, _ = self._doomed.popleft()
-            if process.exit_reason is None:
-                end(process, process.dying)
+            reason = process.dying  # None if it has left what it was to leave, and goes on
+            if process.exit_reason is None and reason is not None and reason is not GIVEN_UP:
+                end(process, reason)
             runner = process.runner
-            if runner is not None and runner.current is process and runner.may_be_interrupted:
+            if process.fenced and runner is not None and runner.current is process and runner.may_be_interrupted:
                 self._zombies[process] = _Zombie(runner, self._ticks)
         if self._zombies:
             for process, zombie in tuple(self._zombies.items()):
@@ -306,9 +308,9 @@ class Scheduler:
                     interrupts.forget(process)
 
     def _lay_to_rest(self, process: Process, zombie: _Zombie) -> bool:
-        """Try to end the code of the dead *process*, ever more rarely; False if it has ended."""
+        """Try to end the code of the fenced *process*, ever more rarely; False if it has ended."""
         runner = zombie.runner
-        if runner.current is not process:
+        if runner.current is not process or not process.fenced:
             return False
         is_apart = self._stopped or runner is not self.holder
         if zombie.due <= self._ticks and is_apart and sys.gettrace() is None:

@@ -26,10 +26,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeAlias, final
@@ -39,6 +38,7 @@ from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import PENDING, Failed, pause, wait_for_answer
 from otpy.kernel.clock import FOREVER
 from otpy.kernel.here import here, waiting
+from otpy.kernel.jobs import Job, Jobs
 from otpy.kernel.keeping_back import KeptBack
 from otpy.kernel.process import RUNNING, Gate, Process
 
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from otpy.kernel.runtime import Runtime
     from otpy.kernel.timers import TimerRef
 
-Job: TypeAlias = Callable[[Process], Any]
-Report: TypeAlias = Callable[[Process, Any], None]
 Levels: TypeAlias = Iterable[Iterable[Process]]
 
 _LOOK_SECONDS = 0.0005
@@ -82,8 +80,8 @@ class Suspension:
         self._active: set[Process] = set()
         self._draining = False
         self._thaw: list[Process] = []  # callers whose time stands still
-        self._jobs: dict[Process, _Jobs] = {}  # that have not begun
-        self._running: dict[Process, _Jobs] = {}
+        self._jobs: dict[Process, Jobs] = {}  # that have not begun
+        self._running: dict[Process, Jobs] = {}
         self._let_in: set[Process] = set()  # started by a job, for the upgrade: they run as they like
         self._timers: list[TimerRef] = []  # set by these, and by jobs
         self._kept = KeptBack(self.is_insider)
@@ -110,13 +108,21 @@ class Suspension:
                 self.resume()
                 raise SuspendTimeout(stuck, timeout, where)
 
-    def run(self, processes: Sequence[Process], job: Job, timeout: float, until: float = FOREVER) -> list[Any]:
+    def run(
+        self,
+        processes: Sequence[Process],
+        job: Job,
+        timeout: float,
+        until: float = FOREVER,
+        *,
+        may_break_off: bool = False,
+    ) -> list[Any]:
         """Run `job(process)` inside each of the held *processes*, where it always runs; return what came of each.
 
         A job may return a coroutine if the process is on the event loop. What it raises is returned as Failed(error);
         so is the end of a process, as ServerExited. When none has ended for *timeout* seconds, or it is *until*, or all
         that are left wait for processes that are held (see `waits_for`), what is left is PENDING; of that, nothing
-        begins any more.
+        begins any more, and with *may_break_off* what has begun is ended where it stands (see giving_up.py).
         """
         done = pause(waiting())
         outcomes: dict[Process, Any] = dict.fromkeys(processes, PENDING)
@@ -128,11 +134,16 @@ class Suspension:
             if not left:
                 done.put(None)
 
-        jobs = _Jobs(self._running, job, report)
+        jobs = Jobs(self._running, job, report)
         self._between_slices(lambda: self._start_jobs(processes, jobs))
-        self._wait_for_jobs(done, left, timeout, until)
-        if left:
-            self._between_slices(self._forget_jobs)
+        try:
+            self._wait_for_jobs(done, left, timeout, until)
+        finally:  # also when the coordinator is ended
+            if left:
+                for process in processes if may_break_off else ():
+                    if outcomes[process] is PENDING:
+                        jobs.give_up(process)
+                self._between_slices(self._forget_jobs)
         return list(outcomes.values())
 
     def _wait_for_jobs(self, done: Call, left: deque[Process], timeout: float, until: float) -> None:
@@ -277,7 +288,7 @@ class Suspension:
         if jobs is not None:
             jobs.report(process, Failed(ServerExited(process.exit_reason, process)))
 
-    def _start_jobs(self, processes: Sequence[Process], jobs: _Jobs) -> None:
+    def _start_jobs(self, processes: Sequence[Process], jobs: Jobs) -> None:
         waiting = self._jobs
         self._kept.guard(self.members)
         for process in processes:
@@ -437,41 +448,6 @@ def _go_on(process: Process) -> None:
     if process.exit_reason is None and _has_work(process):
         process.scheduled = True
         process.executor.submit(process)
-
-
-@final
-class _Jobs:
-    """One job for many processes, and to whom their outcomes go, each once."""
-
-    __slots__ = ("_do", "_running", "report")
-
-    def __init__(self, running: dict[Process, _Jobs], do: Job, report: Report) -> None:
-        self._running = running
-        self._do = do
-        self.report = report
-
-    def begin(self, process: Process) -> Any:
-        """Run in the process, as its boot."""
-        try:
-            outcome = self._do(process)
-        except Exception as error:  # noqa: BLE001 - handed to the coordinator
-            outcome = Failed(error)
-        if inspect.iscoroutine(outcome):
-            return self._settle(process, outcome)
-        self.finish(process, outcome)
-        return None
-
-    async def _settle(self, process: Process, outcome: Coroutine[Any, Any, Any]) -> None:
-        try:
-            settled = await outcome
-        except Exception as error:  # noqa: BLE001 - handed to the coordinator
-            settled = Failed(error)
-        self.finish(process, settled)
-
-    def finish(self, process: Process, outcome: Any) -> None:
-        """Report the outcome; the end of the process may come at the same time, and one of the two is first."""
-        if self._running.get(process) is self and self._running.pop(process, None) is not None:
-            self.report(process, outcome)
 
 
 def stands_at(process: Process) -> str:

@@ -253,7 +253,8 @@ class Converting:
     def _run(self, resting: Resting, processes: list[Process], job: Job) -> dict[Process, Any]:
         """Run *job* in each process; a process that dies on the way just leaves the set. Raises what a job raised."""
         done: dict[Process, Any] = {}
-        for process, outcome in zip(processes, resting.run(processes, job), strict=True):
+        outcomes = resting.run(processes, job, may_break_off=True)
+        for process, outcome in zip(processes, outcomes, strict=True):
             if outcome is PENDING:
                 self._steps.in_time("convert")
                 late = f"{process!r}: code_change did not end within {self._options.code_change_timeout} s"

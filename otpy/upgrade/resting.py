@@ -39,12 +39,15 @@ class Resting:
         """Return the living ones that have a state."""
         return [process for process in self.processes if process.boot is None and process.exit_reason is None]
 
-    def run(self, processes: Sequence[Process], job: Callable[[Process], Any]) -> list[Any]:
+    def run(
+        self, processes: Sequence[Process], job: Callable[[Process], Any], *, may_break_off: bool = False
+    ) -> list[Any]:
         """Run *job* in each of *processes*, within the time for conversions; see Suspension.run."""
         if not processes:
             return []
         assert self.suspension is not None
-        return self.suspension.run(processes, job, self._options.code_change_timeout, self._steps.until)
+        seconds, until = self._options.code_change_timeout, self._steps.until
+        return self.suspension.run(processes, job, seconds, until, may_break_off=may_break_off)
 
     def holds(self, process: Process) -> bool:
         """Whether *process* is one of them."""

@@ -8,10 +8,12 @@ Callers wait as for a process that is held: their time stands still.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, final
+from typing import Any, Final, final
 
 from otpy.errors import CallTimeout
-from otpy.kernel.calls import Failed, pause, wait_for_answer
+from otpy.kernel.callbacks import runs_callbacks
+from otpy.kernel.calls import pause, wait_for_answer
+from otpy.kernel.giving_up import GIVEN_UP, Work
 from otpy.kernel.here import waiting
 from otpy.kernel.process import Process
 from otpy.kernel.suspension import Suspension
@@ -31,6 +33,7 @@ class Visit:
         """For how many seconds the process did nothing else."""
         self._job = job
         self._held = Suspension(process.runtime)
+        self._work = Work()
         self._done = pause(waiting())
         self._may_commit = [True]  # popped by whoever is first: the process to commit, or who gives up to forbid it
 
@@ -47,24 +50,34 @@ class Visit:
             while not self._is_done():
                 if self.process.exit_reason is not None:
                     return False
-                if clock.now() >= until and self.claim():
+                if clock.now() >= until:
                     self._give_up(timeout)
         except BaseException:  # whoever asked may have been ended meanwhile
             if self.claim():
-                between_slices(self.process.runtime, self._held.release_here)
+                self._work.give_up(self.process)
+                self._let_go()
             raise
         return True
 
-    def _give_up(self, timeout: float) -> NoReturn:
+    def _give_up(self, timeout: float) -> None:
+        """Raise CallTimeout; but a job that has committed takes that back first, and is done then."""
+        self._work.give_up(self.process)
+        if self.claim():
+            self._let_go()
+            raise CallTimeout(self.process, timeout)
+
+    def _let_go(self) -> None:
+        """Let others call the process again; where it still does its job, it will leave that soon."""
         between_slices(self.process.runtime, self._held.release_here)
-        raise CallTimeout(self.process, timeout)
 
     def _is_done(self) -> bool:
-        """Wait a little. Raises what the job raised."""
+        """Wait a little. Raises what the job raised; CallTimeout if it was given up."""
         try:
-            wait_for_answer(self._done, LOOK_SECONDS)
+            outcome = wait_for_answer(self._done, LOOK_SECONDS)
         except CallTimeout:
             return False
+        if outcome is GIVEN_UP:
+            raise CallTimeout(self.process, None)
         return True
 
     def claim(self) -> bool:
@@ -84,18 +97,20 @@ class Visit:
         process.executor.submit(process)
         return True
 
+    @runs_callbacks
     def _begin(self, process: Process) -> None:
         """Run in the process, before its next message."""
         outcome: Any = None
         self._held.hold_here(process)
         try:
-            self._job(self)
-        except Exception as error:  # noqa: BLE001 - raised where it was asked for
-            outcome = Failed(error)
+            outcome = self._work.run(process, self._do)
         finally:
             self._leave()
             self.pause = self._held.ended - self._held.began
             self._done.put(outcome)
+
+    def _do(self, _process: Process) -> None:
+        self._job(self)
 
     def _leave(self) -> None:
         self._held.release_here()
