@@ -64,15 +64,16 @@ def rehearse(transaction: Transaction, members: Sequence[Process]) -> tuple[Rehe
     found = tuple(within(transaction, each) for each in tries)
     effects = tuple(dict.fromkeys(effect for each in tries for effect in each.effects))
     rehearsal = Rehearsal(tuple(each for each in found if each.tried), effects)
-    doubts = trial.doubts() if rehearsal.problems and not effects else []
+    errors = [error for each in tries for error in each.errors]
+    doubts = trial.doubts(errors) if rehearsal.problems and not effects else []
     if doubts:
         transaction.warnings += [
-            f"{problem} (in the rehearsal, which cannot judge it: {', '.join(doubts)} cannot be mirrored)"
+            f"{problem} (in the rehearsal, which cannot judge it: {'; '.join(doubts)})"
             for problem in rehearsal.problems
         ]
     elif not rehearsal:
         message = f"the rehearsal failed, nobody was paused for it:\n{rehearsal}"
-        first = next((error for each in tries for error in each.errors), None)
+        first = next(iter(errors), None)
         pid, reason = getattr(first, "pid", None), getattr(first, "reason", None)
         raise RehearsalFailed(message, rehearsal.problems, pid, reason) from first
     return rehearsal, {process: plan for each in tries for process, plan in each.proposals.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, final
 
@@ -15,6 +15,7 @@ from otpy.code.prepared import Prepared
 from otpy.kernel.process import Process
 from otpy.upgrade.conversion import Conversion, Course, Migrations, finished
 from otpy.upgrade.handlers import HandlersCourse, HandlersPart, exchanged, has_handlers
+from otpy.upgrade.looking_past import looks_past
 from otpy.upgrade.mirror import Mirror
 from otpy.upgrade.users_part import Changed, UsersPart
 from otpy.upgrade.versions import PerVersion, Versions
@@ -54,10 +55,10 @@ class Trial:
         """Return the counterpart of what the class *kind* will be."""
         return self._mirror.of(kind)
 
-    def doubts(self) -> list[str]:
-        """Return the classes, by name, for whose sake a conversion may fail here that is right; see Mirror."""
+    def doubts(self, errors: Iterable[BaseException]) -> list[str]:
+        """Return, in words, for what reasons a conversion may have failed here, with *errors*, that is right."""
         found = dict.fromkeys((*self._mirror.doubts(), *self._present.doubts()))
-        return [f"{cls.__module__}.{cls.__qualname__}" for cls in found]
+        return [*(f"{cls.__module__}.{cls.__qualname__} cannot be mirrored" for cls in found), *looks_past(errors)]
 
     def state_of(self, supervisor: Process) -> Any:
         """Return the state of *supervisor*, with what its `init` is asked and its answer compared with as copies."""

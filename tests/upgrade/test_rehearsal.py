@@ -549,3 +549,78 @@ def test_without_a_reason_to_doubt_the_rehearsal_refuses(module: Make) -> None:
     with pytest.raises(otpy.RehearsalFailed):
         upgrade.reload_module("r_struct", changed.replace("!= 3", "!= 4"))
     assert otpy.call(pid, "total") == 3
+
+
+PAST: Final = {
+    "pickle": "item = pickle.loads(pickle.dumps(state.item))",
+    "get_type_hints": "assert isinstance(state.item, get_type_hints(Box)['item'])",
+    "__subclasses__": "assert len(Part.__subclasses__()) == 2",
+}
+"""What a code_change may do that is right, and fails in a mirror."""
+
+PARTS: Final = source("""
+    import pickle
+    from dataclasses import dataclass
+    from typing import get_type_hints
+    import otpy
+
+    class Part:
+        pass
+
+    @dataclass
+    class Item(Part):
+        n: int
+
+    class Other(Part):
+        pass
+
+    @dataclass
+    class Box:
+        item: Item
+
+    class Boxes(otpy.GenServer):
+        def init(self, arg):
+            return otpy.Ok(Box(Item(1)))
+
+        def handle_call(self, request, from_, state):
+            return otpy.Reply(vars(state.item), state)
+""")
+PARTS_CHANGED: Final = PARTS.replace("n: int", "n: int\n    size: int = 7")
+
+
+def converted_by(text: str) -> str:
+    """Return the new version, whose code_change does *text* before all else."""
+    change = f"\n    def code_change(self, old_vsn, state, extra):\n        {text}\n        return otpy.Ok(state)\n"
+    return PARTS_CHANGED + change
+
+
+@pytest.mark.parametrize("name", PAST)
+@inside
+def test_what_looks_past_the_mirror_is_left_to_the_upgrade_itself(module: Make, name: str) -> None:
+    """It finds live classes, of which nothing in a mirror is an instance."""
+    pid = module("r_parts", PARTS).Boxes.start()
+    report = upgrade.reload_module("r_parts", converted_by(PAST[name]), allow_dangerous=True)
+    assert otpy.call(pid, "item") == {"n": 1, "size": 7}
+    (doubt,) = [each for each in report.warnings if "cannot judge" in each]
+    assert f"r_parts.Boxes.code_change uses {name}, which finds the live classes" in doubt
+
+
+@inside
+def test_what_looks_past_the_mirror_and_is_wrong_is_taken_back(module: Make) -> None:
+    """The upgrade finds out by itself."""
+    pid = module("r_parts", PARTS).Boxes.start()
+    wrong = converted_by("assert get_type_hints(Item)['n'] is str")
+    with pytest.raises(otpy.MigrationFailed) as failed:
+        upgrade.reload_module("r_parts", wrong)
+    assert not isinstance(failed.value, otpy.RehearsalFailed)
+    assert otpy.call(pid, "item") == {"n": 1}
+
+
+@inside
+def test_an_error_that_has_nothing_to_do_with_it_refuses(module: Make) -> None:
+    """That the module uses pickle elsewhere is no reason to doubt."""
+    uses = "\n\ndef save(value):\n    return pickle.dumps(value)\n"
+    pid = module("r_parts", PARTS + uses).Boxes.start()
+    with pytest.raises(otpy.RehearsalFailed, match="division"):
+        upgrade.reload_module("r_parts", converted_by("1 / 0") + uses, allow_dangerous=True)
+    assert otpy.call(pid, "item") == {"n": 1}
