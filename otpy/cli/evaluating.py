@@ -14,6 +14,7 @@ import json
 import linecache
 import math
 import rlcompleter
+import traceback
 from collections.abc import Callable, Coroutine
 from importlib import import_module
 from pathlib import Path
@@ -22,11 +23,9 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from otpy.cli.plain import Plain, plain
 from otpy.code.codes import every_code
-from otpy.code.tracebacks import told
 from otpy.kernel.callbacks import runs_callbacks
 
 if TYPE_CHECKING:
-    import traceback
     from collections.abc import Iterable, Sequence
 
 _HOME: Final = str(Path(__file__).parents[1])
@@ -215,7 +214,7 @@ def _finite(value: Plain) -> Plain:
 
 def traceback_of(error: BaseException) -> str:
     """Return what Python says of *error*, with the frames of the user's code only."""
-    made = told(error)
+    made = traceback.TracebackException.from_exception(error)
     _leave_out(made, set())
     return "".join(made.format())
 

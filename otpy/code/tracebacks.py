@@ -1,18 +1,20 @@
 """Tracebacks that show each frame the text that it runs, also where its file says something else by now.
 
 A module that has a file keeps the file's name in its code, so that breakpoints and editors find it. Code of an earlier
-version, which a generator or a thread may still be in the middle of, has that name too. It is noted here when another
-version takes its place; `format_exception` shows it under the name of its own version, `<otpy shop.cart 1>`.
+version, which a generator or a thread may still be in the middle of, has that name too, and `linecache` knows one text
+for a name. So such code is noted when another version takes its place, and `traceback`, which `logging` and others
+print with, is taught to show it under the name of its own version, `<otpy shop.cart 1>`. It is taught when there is
+something to show, at the one place through which it makes all its summaries.
 """
 
 from __future__ import annotations
 
-import traceback
 import weakref
-from collections.abc import Iterable, Iterator
-from functools import partial
-from types import CodeType, TracebackType
-from typing import Final
+from collections.abc import Generator, Iterable
+from functools import cache, partial
+from traceback import FrameSummary, StackSummary
+from types import CodeType, FrameType
+from typing import Any, Final
 
 from otpy.code.codes import every_code
 from otpy.code.journal import Journal
@@ -24,6 +26,8 @@ _superseded: Final[dict[int, tuple[weakref.ref[CodeType], str]]] = {}
 def supersede(codes: Iterable[CodeType], filename: str, journal: Journal) -> None:
     """Note that *codes*, and all code in them, are from the version with that *filename*, and no longer the current."""
     found = [code for outer in codes for code in every_code(outer)]
+    if found:
+        _teach()
     journal.write(f"text of {filename}", lambda: [_superseded.pop(id(code), None) for code in found])
     for code in found:
         _superseded[id(code)] = weakref.ref(code, partial(_forget, id(code))), filename
@@ -39,33 +43,44 @@ def filename_of(code: CodeType) -> str:
     return noted[1] if noted is not None and noted[0]() is code else code.co_filename
 
 
-def format_exception(error: BaseException) -> str:
-    """As `traceback.format_exception`, with the right text for every frame."""
-    return "".join(told(error).format())
+@cache
+def _teach() -> None:
+    """Have every StackSummary corrected when it has been made."""
+    extract: Any = getattr(StackSummary, _EXTRACT)
+
+    def extract_and_correct(
+        cls: type[StackSummary], frames: Iterable[tuple[FrameType, Any]], /, **how: Any
+    ) -> StackSummary:
+        codes: list[CodeType] = []
+        made: StackSummary = extract.__func__(cls, _noting(frames, codes), **how)
+        takes_last = (how.get("limit") or 0) < 0
+        for index, code in enumerate(codes[-len(made) :] if takes_last else codes[: len(made)]):
+            if id(code) in _superseded:
+                made[index] = _refiled(made[index], filename_of(code))
+        return made
+
+    setattr(StackSummary, _EXTRACT, classmethod(extract_and_correct))
 
 
-def told(error: BaseException) -> traceback.TracebackException:
-    """As `traceback.TracebackException.from_exception`, with the right text for every frame."""
-    made = traceback.TracebackException.from_exception(error)
-    _correct(made, error)
+_EXTRACT: Final = "_extract_from_extended_frame_gen"
+
+
+def _noting(frames: Iterable[tuple[FrameType, Any]], codes: list[CodeType]) -> Generator[tuple[FrameType, Any]]:
+    for frame, positions in frames:
+        codes.append(frame.f_code)
+        yield frame, positions
+
+
+def _refiled(frame: Any, filename: str) -> Any:
+    """*frame* under the name *filename*; types of the standard library do not tell all that it has."""
+    made: Any = FrameSummary(
+        filename,
+        frame.lineno,
+        frame.name,
+        lookup_line=False,
+        end_lineno=frame.end_lineno,
+        colno=frame.colno,
+        end_colno=frame.end_colno,
+    )
+    made.locals = frame.locals
     return made
-
-
-def _correct(told: traceback.TracebackException, error: BaseException) -> None:
-    """Put the right names and lines into *told*, and into what it was caused by."""
-    for index, (frame, code) in enumerate(zip(told.stack, _codes(error.__traceback__), strict=False)):
-        filename = filename_of(code)
-        if filename != frame.filename:
-            told.stack[index] = traceback.FrameSummary(filename, frame.lineno, frame.name)
-    for inner, cause in ((told.__cause__, error.__cause__), (told.__context__, error.__context__)):
-        if inner is not None and cause is not None:
-            _correct(inner, cause)
-    if isinstance(error, BaseExceptionGroup):
-        for inner, part in zip(told.exceptions or (), error.exceptions, strict=False):
-            _correct(inner, part)
-
-
-def _codes(step: TracebackType | None) -> Iterator[CodeType]:
-    while step is not None:
-        yield step.tb_frame.f_code
-        step = step.tb_next

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+import otpy
 from otpy import code
 from otpy.code.baseline import note_source
 from otpy.code.journal import Journal
 from otpy.code.loader import prepare, prepare_all
-from otpy.code.tracebacks import format_exception
 from otpy.errors import LoadFailed
 
 SOURCE = """
@@ -37,6 +37,11 @@ def shown(function: Callable[[], Any]) -> list[tuple[str, int | None, str | None
     except ValueError as error:
         return [(frame.filename, frame.lineno, frame.line) for frame in traceback.extract_tb(error.__traceback__)[1:]]
     raise AssertionError
+
+
+def printed(error: BaseException) -> str:
+    """Return the traceback of *error* as Python prints it."""
+    return "".join(traceback.format_exception(error))
 
 
 def test_function_that_someone_holds_shows_the_new_text(name: str) -> None:
@@ -201,11 +206,11 @@ def test_frame_of_a_superseded_file_shows_its_own_text(name: str, on_disk: Calla
     prepared.install(journal)
     with pytest.raises(ValueError, match="old") as caught:
         next(running)
-    assert f"File \"<otpy {name} 1>\", line 3, in g\n    raise ValueError('old')" in format_exception(caught.value)
+    assert f"File \"<otpy {name} 1>\", line 3, in g\n    raise ValueError('old')" in printed(caught.value)
     journal.undo()
     with pytest.raises(ValueError, match="old") as caught:
         next(undone)
-    assert f"File \"{path}\", line 3, in g\n    raise ValueError('old')" in format_exception(caught.value)
+    assert f"File \"{path}\", line 3, in g\n    raise ValueError('old')" in printed(caught.value)
 
 
 def test_causes_and_groups_are_shown_right_too(name: str, on_disk: Callable[[str, str], Path]) -> None:
@@ -219,7 +224,45 @@ def test_causes_and_groups_are_shown_right_too(name: str, on_disk: Callable[[str
         next(running)
     group = ExceptionGroup("several", [caught.value])
     group.__cause__ = caught.value
-    assert format_exception(group).count(f'File "<otpy {name} 1>", line 3, in g') == 2
+    assert printed(group).count(f'File "<otpy {name} 1>", line 3, in g') == 2
+
+
+LAYERS = "def inner():\n    yield 1\n    raise ValueError('old')\n\ndef outer():\n    x = 1\n    yield from inner()\n"
+
+
+def test_every_way_to_print_shows_the_right_text(name: str, on_disk: Callable[[str, str], Path]) -> None:
+    """What comes from an error, from part of it, and from a frame; with the marks below the lines, and the locals."""
+    on_disk(name, LAYERS)
+    running = __import__(name).outer()
+    next(running)
+    code.load("\n\n" + LAYERS.replace("old", "new"), name=name)
+    standing = traceback.extract_stack(running.gi_frame)
+    assert [(frame.filename, frame.line) for frame in standing[-1:]] == [(f"<otpy {name} 1>", "yield from inner()")]
+    with pytest.raises(ValueError, match="old") as caught:
+        next(running)
+    error = caught.value
+    told = [(f"<otpy {name} 1>", "yield from inner()"), (f"<otpy {name} 1>", "raise ValueError('old')")]
+    for limit, expected in {None: told, 2: told[:1], -1: told[1:], -2: told, 1: []}.items():
+        stack = traceback.extract_tb(error.__traceback__, limit=limit)
+        assert [(frame.filename, frame.line) for frame in stack if frame.filename != __file__] == expected
+    marked = traceback.extract_tb(error.__traceback__)[1]
+    assert (marked.colno, marked.end_colno) == (4, 22)
+    whole = traceback.TracebackException.from_exception(error, capture_locals=True)
+    assert whole.stack[1].locals == {"x": "1"}
+
+
+def test_a_log_shows_the_right_text(
+    name: str, on_disk: Callable[[str, str], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """So do the reports of crashes."""
+    on_disk(name, LAYERS)
+    running = __import__(name).outer()
+    next(running)
+    code.load("\n\n" + LAYERS.replace("old", "new"), name=name)
+    with otpy.runtime():
+        ref = otpy.monitor(otpy.spawn(lambda: next(running)))
+        otpy.receive(lambda message: getattr(message, "ref", None) == ref)
+    assert f"File \"<otpy {name} 1>\", line 3, in inner\n    raise ValueError('old')" in caplog.text
 
 
 class Breaks(bdb.Bdb):
