@@ -53,8 +53,8 @@ def _teach() -> None:
     ) -> StackSummary:
         codes: list[CodeType] = []
         made: StackSummary = extract.__func__(cls, _noting(frames, codes), **how)
-        takes_last = (how.get("limit") or 0) < 0
-        for index, code in enumerate(codes[-len(made) :] if takes_last else codes[: len(made)]):
+        left_out = len(codes) - len(made)  # at the front, where a limit is on the last ones; else the rest is not asked
+        for index, code in enumerate(codes[left_out:]):
             if id(code) in _superseded:
                 made[index] = _refiled(made[index], filename_of(code))
         return made

@@ -3,6 +3,7 @@
 import bdb
 import inspect
 import linecache
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable
@@ -249,6 +250,23 @@ def test_every_way_to_print_shows_the_right_text(name: str, on_disk: Callable[[s
     assert (marked.colno, marked.end_colno) == (4, 22)
     whole = traceback.TracebackException.from_exception(error, capture_locals=True)
     assert whole.stack[1].locals == {"x": "1"}
+
+
+def test_what_nobody_catches_shows_the_right_text_from_python_3_13_on(tmp_path: Path) -> None:
+    """The interpreter asks `traceback` then; before, it reads the file by itself."""
+    Path(tmp_path, "layers.py").write_text(LAYERS, encoding="utf-8")
+    program = f"""
+import layers, otpy
+running = layers.outer()
+next(running)
+otpy.code.load({LAYERS.replace("old", "new")!r}, name="layers")
+next(running)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    shown = "<otpy layers 1>" if sys.version_info >= (3, 13) else str(tmp_path / "layers.py")
+    assert f'File "{shown}", line 3, in inner' in ended.stderr
 
 
 def test_a_log_shows_the_right_text(
