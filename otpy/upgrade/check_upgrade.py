@@ -11,8 +11,8 @@ from otpy.behaviours.behaviour import attach
 from otpy.behaviours.events.manager import installed_in
 from otpy.errors import CheckFailed
 from otpy.kernel.process import Process
-from otpy.kernel.reasons import ExitProcess
 from otpy.upgrade.handlers import has_handlers
+from otpy.upgrade.raised import is_end
 
 
 def may_ask(kind: type) -> bool:
@@ -61,7 +61,7 @@ def _judge(process: Process, answer: object) -> None:
 def _objections(process: Process) -> Generator[None]:
     try:
         yield
-    except (Exception, ExitProcess, SystemExit) as error:
-        if process.fenced:  # it has been ended meanwhile, and says nothing any more
+    except BaseException as error:
+        if process.fenced or is_end(error):  # it has been ended meanwhile, and says nothing any more
             raise
         raise CheckFailed(process, error) from error

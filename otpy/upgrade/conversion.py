@@ -168,7 +168,7 @@ def finished(
     if course.migrates and not is_current:
         try:
             result = course.migrate(migrations.here(), state)
-        except MigrationFailed as error:
+        except Exception as error:  # also what a class of the user's raises where it is looked at
             raise failed(process, course.new_class, error) from error
         state, report = result.value, result.report
     state = course.labelled(state)

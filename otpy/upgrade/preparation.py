@@ -21,7 +21,7 @@ from otpy.code.loader import prepare_all
 from otpy.code.prepared import Prepared
 from otpy.code.verdicts import HARMLESS, DefinitionChange, verdicts
 from otpy.code.version import Version, read_version
-from otpy.errors import CallTimeout, EffectRefused, IncompatibleUpgrade, ReloadTimeout, UnsafeCode
+from otpy.errors import CallTimeout, EffectRefused, IncompatibleUpgrade, LoadFailed, ReloadTimeout, UnsafeCode
 from otpy.kernel.rehearsal import rehearsing
 from otpy.safety.checks import check_sources
 from otpy.safety.effects import KINDS, watched
@@ -30,6 +30,7 @@ from otpy.upgrade.attempts import Attempt
 from otpy.upgrade.collector import FullCollections
 from otpy.upgrade.members import Concerned, concerns, nobody
 from otpy.upgrade.options import Options
+from otpy.upgrade.raised import is_end
 from otpy.upgrade.reaching import reaches_conversions
 from otpy.upgrade.steps import Steps
 
@@ -99,10 +100,12 @@ class Preparation:
         try:
             with self._guarded(policy):
                 prepared = prepare_all(sources, dependents=dependents, in_place=in_place)
-        except BaseException:
+        except BaseException as error:
             if prepared is not None:
                 prepared.discard()
-            raise
+            if isinstance(error, Exception) or is_end(error):
+                raise
+            raise LoadFailed(", ".join(self.new), error) from error  # to end the upgrade's own process is not theirs
         return prepared
 
     @contextlib.contextmanager

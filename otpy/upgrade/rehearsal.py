@@ -26,6 +26,7 @@ from otpy.upgrade.children import proposal
 from otpy.upgrade.conversion import state_of
 from otpy.upgrade.handlers import has_handlers
 from otpy.upgrade.members import nobody
+from otpy.upgrade.raised import is_end
 from otpy.upgrade.report import Rehearsal, Rehearsed
 from otpy.upgrade.resting import Resting, bring_to_rest
 from otpy.upgrade.trial import Trial
@@ -216,7 +217,9 @@ class _Proposals:
             with _stopping(self._transaction, self.effects):
                 state, extra = self.trial.state_of(process), self.trial.extra_for(self._kind)
                 plan, seen = proposal(process, new_class, state=state, extra=extra, allow=allow)
-        except Exception as error:  # noqa: BLE001 - whatever `init` raises is what is wrong with it
+        except BaseException as error:  # whatever `init` raises is what is wrong with it
+            if is_end(error):
+                raise
             if process.exit_reason is not None:
                 return  # it has ended meanwhile, and its state with it
             text = f"{process!r}: the init of {self.name} cannot be asked again: {type(error).__name__}: {error}"

@@ -20,7 +20,7 @@ from otpy.behaviours.migrations.steps import Step
 from otpy.behaviours.results import UNSET, Ok, Then
 from otpy.errors import BadReturn, MigrationFailed
 from otpy.kernel.process import Process
-from otpy.kernel.reasons import ExitProcess
+from otpy.upgrade.raised import is_end
 from otpy.upgrade.ways import Way
 
 
@@ -68,8 +68,8 @@ class UsersPart:
         try:
             shown = self._copy(state).value if self._shows_copy else state
             result = self._run(self, process, process.argument if argument is UNSET else argument, shown)
-        except (Exception, ExitProcess, SystemExit) as error:
-            if process.fenced and not isinstance(error, Exception):
+        except BaseException as error:
+            if is_end(error, process):
                 raise
             raise failed(process, self.converter, error) from error
         if self._may_wait and inspect.isawaitable(result):
@@ -79,8 +79,8 @@ class UsersPart:
     async def _settled(self, process: Process, before: Any, result: Awaitable[Any]) -> Changed:
         try:
             settled = await result
-        except (Exception, ExitProcess, SystemExit) as error:
-            if process.fenced and not isinstance(error, Exception):
+        except BaseException as error:
+            if is_end(error, process):
                 raise
             raise failed(process, self.converter, error) from error
         return self._taken(process, before, settled)

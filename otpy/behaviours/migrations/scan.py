@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import Enum
 from types import FunctionType, ModuleType
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, cast, final
 
 from otpy.behaviours.migrations.kinds import ATOMIC, is_kept
 
@@ -145,8 +145,8 @@ class Scan:
                 if kind in classes and (kind not in reshaped or self.is_old(part)):
                     sources.add(key)
         for thing in todo:
-            if isinstance(thing, weakref.ref):
-                target = thing()
+            if issubclass(type(thing), weakref.ref):  # and not what a proxy says that it is, which may raise
+                target = cast("weakref.ref[Any]", thing)()
                 if id(target) in found:  # the state itself holds it, so that there may be another one to point to
                     holders[id(target)].append(id(thing))
         return _upwards(sources, holders)
