@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from otpy import wires
 from otpy.behaviours.child_spec import ChildSpec
@@ -19,6 +19,9 @@ from otpy.kernel.pid import Pid, Ref
 from otpy.kernel.process import Handle, Process
 from otpy.kernel.reasons import Reason
 from otpy.kernel.via import Name
+
+Aside: TypeAlias = tuple[object, str]
+"""An object that a behaviour keeps, and the name of the attribute in which it has what it was given by others."""
 
 StateT = TypeVar("StateT")
 
@@ -150,8 +153,12 @@ class Behaviour(ProcessActor, Generic[StateT]):
         """Return `Ok(state)` as `code_change` makes it, or an awaitable of it."""
         raise NotImplementedError
 
-    def _aside(self) -> Iterable[Any]:
-        """What it keeps besides its state and its mailbox: objects, each with a `content`."""
+    def _aside(self) -> Iterable[Aside]:
+        """What it keeps besides its state and its mailbox."""
+        return ()
+
+    def _indexed(self) -> Iterable[tuple[object, str, object]]:
+        """Owners, names of attributes and what these have to be, when keys of what is aside are other objects now."""
         return ()
 
     @classmethod
@@ -189,10 +196,16 @@ def has_code_change(behaviour: type[Behaviour[Any]]) -> bool:
     return behaviour._has_code_change()  # noqa: SLF001 - the hook of its own behaviour
 
 
-def put_aside(process: Process) -> Iterable[Any]:
-    """What *process* keeps besides its state and its mailbox: objects, each with a `content` that belongs to others."""
+def put_aside(process: Process) -> Iterable[Aside]:
+    """What *process* keeps besides its state and its mailbox."""
     actor = process.actor
     return actor._aside() if isinstance(actor, Behaviour) else ()  # noqa: SLF001 - the hook of its own behaviour
+
+
+def indexed(process: Process) -> Iterable[tuple[object, str, object]]:
+    """The attributes to be set, and to what, when keys of what *process* has put aside have been exchanged."""
+    actor = process.actor
+    return actor._indexed() if isinstance(actor, Behaviour) else ()  # noqa: SLF001 - the hook of its own behaviour
 
 
 def seen(process: Process, state: Any) -> Any:

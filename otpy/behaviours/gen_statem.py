@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
-from otpy.behaviours.behaviour import Behaviour
+from otpy.behaviours.behaviour import Aside, Behaviour
 from otpy.behaviours.results import Awaited, Ignore, Ok, Stop
 from otpy.behaviours.statem.machine import Events, Machine, handle, handle_async
 from otpy.behaviours.statem.results import EventType, NextState, Result
@@ -127,9 +127,13 @@ class GenStatem(Behaviour[tuple[StateT, DataT]], Generic[StateT, DataT]):
         """Return what *take* makes of *result*, or an awaitable of it where callbacks may be coroutines."""
         return _later(result, take) if inspect.isawaitable(result) and self.runs_on == "asyncio" else take(result)
 
-    def _aside(self) -> Iterable[Any]:
+    def _aside(self) -> Iterable[Aside]:
         machine: Machine | None = getattr(self, "machine", None)  # there is none before `init` has returned
         return () if machine is None else machine.kept()
+
+    def _indexed(self) -> Iterable[tuple[object, str, object]]:
+        machine: Machine | None = getattr(self, "machine", None)
+        return () if machine is None else machine.timeouts.indexed()
 
     @classmethod
     def _check_state(cls, state: Any) -> None:

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from otpy.behaviours.behaviour import put_aside
+from otpy.behaviours.behaviour import indexed, put_aside
 from otpy.behaviours.migrations import Migration
 from otpy.behaviours.migrations.kinds import ATOMIC
 from otpy.code.journal import Journal
+from otpy.errors import MigrationFailed
+from otpy.kernel.ets_sweep import KeysCollide
 from otpy.kernel.primitives import Sending
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime
@@ -40,10 +42,24 @@ def convert_roots(runtime: Runtime, processes: Sequence[Process], migration: Mig
             convert_mailbox(process, migration, journal)
         if type(process.argument) not in ATOMIC:
             convert_attribute(process, "argument", migration, journal, of=process)
-        for holder in put_aside(process):
-            convert_attribute(holder, "content", migration, journal, of=process)
+        _convert_aside(process, migration, journal)
     for owner in runtime.everybody():
         convert_belongings(owner, migration, journal)
+
+
+def _convert_aside(process: Process, migration: Migration, journal: Journal) -> None:
+    """What it keeps besides its state: contents, and keys, by which it finds these. Raises MigrationFailed."""
+    for holder, name in put_aside(process):
+        convert_attribute(holder, name, migration, journal, of=process)
+    try:
+        for owner, name, value in indexed(process):
+            journal.set_attribute(owner, name, value, f"the {name} of {process!r}")
+    except KeysCollide as error:
+        message = (
+            f"{process!r} has two timeouts whose names are equal after the migration: a field that told them apart is "
+            "gone; keep the field"
+        )
+        raise MigrationFailed(message, process, error) from error
 
 
 def convert_timers(runtime: Runtime, migration: Migration, journal: Journal) -> None:

@@ -102,6 +102,66 @@ def test_what_waits_in_a_machine_is_brought_over(module: Make, *, fired: bool) -
         assert {type(item) for _, item in seen} == {loaded.Item}
 
 
+NAMED = """
+from dataclasses import dataclass
+import otpy
+from otpy import CANCEL, GenericTimeout, KeepState, NextState
+
+@dataclass(frozen=True)
+class Order:
+    number: int
+
+class Machine(otpy.GenStatem[str, list]):
+    def init(self, arg):
+        return NextState("any", [])
+
+    def handle_event(self, kind, content, state, data):
+        match content:
+            case ("begin", seconds, number):
+                return KeepState(data, GenericTimeout(Order(number), seconds, "fired"))
+            case ("cancel", number):
+                return KeepState(data, GenericTimeout(Order(number), CANCEL))
+            case "fired":
+                return KeepState([*data, kind == ("timeout", Order(kind[1].number))])
+"""
+FIELD = NAMED.replace("number: int", "number: int\n    day: int = 0")
+NO_FIELD = NAMED.replace("number: int", "day: int = 0")
+SLOTS = FIELD.replace("frozen=True", "frozen=True, slots=True")
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
+@pytest.mark.parametrize("new", [FIELD, SLOTS], ids=["another field", "another class"])
+def test_the_names_of_timeouts_are_brought_over(module: Make, new: str, *, back: bool) -> None:
+    """Else they could not be cancelled, nor would the machine know them when they fire."""
+    clock = HandClock()
+    with otpy.runtime(clock=clock) as runtime:
+        pid = module(NAME, NAMED).Machine.start()
+        for number in range(3):
+            otpy.cast(pid, ("begin", 5, number))
+        assert data_of(pid) == []
+        if back:
+            with pytest.raises(otpy.UpgradeError):
+                upgrade.reload_module(NAME, new, force_rollback_at="check")
+        else:
+            upgrade.reload_module(NAME, new)
+        otpy.cast(pid, ("cancel", 1))
+        assert data_of(pid) == []
+        clock.advance(5.0, runtime)
+        assert data_of(pid) == [True, True]
+
+
+@inside
+def test_names_of_timeouts_that_would_be_equal_are_refused(module: Make) -> None:
+    """One of the two timeouts would be lost."""
+    pid = module(NAME, NAMED).Machine.start()
+    for number in range(2):
+        otpy.cast(pid, ("begin", 100, number))
+    with pytest.raises(otpy.MigrationFailed, match="two timeouts"):
+        upgrade.reload_module(NAME, NO_FIELD)
+    otpy.cast(pid, ("cancel", 1))
+    assert data_of(pid) == []
+
+
 # case: gen_statem_SUITE: code_change
 @inside
 def test_a_machine_goes_over_to_the_other_callback_mode_and_back(module: Make) -> None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, final
 
+from otpy.behaviours.behaviour import Aside
 from otpy.behaviours.loop import (
     NOT_SPECIAL,
     Ending,
@@ -45,9 +47,15 @@ class Machine:
         """The latest last."""
         self.timeouts = Timeouts()
 
-    def kept(self) -> list[Any]:
-        """Return the events that wait, and the timeouts: each has a `content` that the machine was given."""
-        return [*self.postponed, *self.timeouts.due.values(), *self.timeouts.running.values()]
+    def kept(self) -> Iterator[Aside]:
+        """Yield what the machine was given of the events that wait, and of the timeouts: contents, and names."""
+        for event in (*self.postponed, *self.timeouts.due.values()):
+            yield event, "content"
+            if type(event.kind) is tuple and event.kind[0] == "timeout":
+                yield event, "kind"
+        for running in self.timeouts.running.values():
+            yield running, "content"
+            yield running, "key"
 
 
 # -- messages --------------------------------------------------------------------------------------

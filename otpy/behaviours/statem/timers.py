@@ -9,14 +9,17 @@ Source: OTP gen_statem.erl, loop_timeouts and the t0q.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, final
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, final
 
 from otpy.behaviours.statem.results import CANCEL, UPDATE, Event, Timeout
+from otpy.kernel.ets_sweep import KeysCollide
 from otpy.kernel.plane import plane
 from otpy.kernel.process import CARRIED, Process, deliver
 from otpy.kernel.signals import own
 from otpy.kernel.timers import TimerRef
+
+KeptT = TypeVar("KeptT")
 
 
 @final
@@ -29,6 +32,7 @@ class Running:
         self.key = key
         self.content = content
         self.timer: TimerRef | None = None
+        """None: it does not run any more."""
 
     def __repr__(self) -> str:
         return f"{self.key!r} with {self.content!r}"
@@ -56,8 +60,8 @@ class Timeouts:
         return None
 
     def take_fired(self, fired: Running) -> Event | None:
-        """Take out *fired*, as an event; None if it is no longer the one that runs."""
-        if self.running.get(fired.key) is not fired:
+        """Take out *fired*, as an event; None if it was cancelled, whatever became of its key."""
+        if fired.timer is None:
             return None
         del self.running[fired.key]
         return Event(fired.key, fired.content)
@@ -68,6 +72,7 @@ class Timeouts:
         running = self.running.pop(key, None)
         if running is not None and running.timer is not None:
             process.runtime.timers.cancel(running.timer)
+            running.timer = None
 
     def cancel_all(self, process: Process) -> None:
         """End all of them."""
@@ -107,6 +112,22 @@ class Timeouts:
         running.timer = timers.after(max(seconds, 0.0), lambda: deliver(process, running))
         if process.exit_reason is not None:  # killed meanwhile, and `released` may not have seen this one
             timers.cancel(running.timer)
+
+    def indexed(self) -> Iterable[tuple[Timeouts, str, dict[Any, Any]]]:
+        """Yield `running` and `due` as they have to be, if names are other objects now. Raises KeysCollide."""
+        yield from self._by_key("running", self.running, lambda running: running.key)
+        yield from self._by_key("due", self.due, lambda event: event.kind)
+
+    def _by_key(
+        self, name: str, known: dict[Any, KeptT], key_of: Callable[[KeptT], Any]
+    ) -> Iterable[tuple[Timeouts, str, dict[Any, KeptT]]]:
+        if all(key_of(each) is key for key, each in known.items()):
+            return
+        found: dict[Any, KeptT] = {}
+        for each in known.values():
+            if found.setdefault(key_of(each), each) is not each:
+                raise KeysCollide(key_of(each))
+        yield self, name, found
 
     def released(self, owner: Process) -> object:
         """See otpy.kernel.process.Belonging."""
