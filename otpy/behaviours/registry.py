@@ -9,7 +9,7 @@ Source: Elixir registry.ex.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypeAlias, final, get_args
 
@@ -23,6 +23,7 @@ from otpy.behaviours.registry_server import RegistryServer
 from otpy.behaviours.results import UNSET, Unset
 from otpy.errors import AlreadyRegistered, NoProcess, NoSuchRegistry, NotRegistered, RegistryError
 from otpy.kernel import ets_patterns, signals
+from otpy.kernel.ets_sweep import KeysCollide
 from otpy.kernel.here import current
 from otpy.kernel.messages import SIGNALS
 from otpy.kernel.pid import Pid
@@ -302,13 +303,21 @@ class Registry(Roster):
         """Keep *value* under *key*, for everybody to read with `meta`."""
         current()
         self._buckets()
-        self.metas.content[key] = value
+        self.metas.change(lambda known: {**known, key: value})
 
     def delete_meta(self, key: Any) -> None:
         """Forget what is kept under *key*, if anything is."""
         current()
         self._buckets()
-        self.metas.content.pop(key, None)
+        self.metas.change(partial(_without, key))
+
+    def own(self) -> Collection[tuple[Any, Any]]:
+        """See Roster."""
+        return tuple(self.metas.content.items())
+
+    def replace_own(self, change: Callable[[tuple[Any, Any]], tuple[Any, Any]]) -> None:
+        """See Roster."""
+        self.metas.change(partial(_exchanged, change))
 
     # -- for Via
 
@@ -380,10 +389,40 @@ class Registry(Roster):
                 deliver(listener, message)
 
 
-class Metas(msgspec.Struct):
-    """The values of a registry itself, where upgrades find them."""
+@final
+class Metas:
+    """The values of a registry itself: a dict that is never changed, but exchanged as a whole."""
 
-    content: dict[Any, Any]
+    __slots__ = ("content",)
+
+    def __init__(self, content: dict[Any, Any]) -> None:
+        self.content = content
+
+    def change(self, change: Callable[[dict[Any, Any]], dict[Any, Any]]) -> None:
+        """Have what `change(content)` returns, which is called again if somebody else was faster."""
+        while True:
+            before = self.content
+            after = change(before)
+            with plane:
+                if self.content is before:
+                    self.content = after
+                    return
+
+
+def _without(key: Any, known: dict[Any, Any]) -> dict[Any, Any]:
+    left = dict(known)
+    left.pop(key, None)
+    return left
+
+
+def _exchanged(change: Callable[[tuple[Any, Any]], tuple[Any, Any]], known: dict[Any, Any]) -> dict[Any, Any]:
+    made: dict[Any, Any] = {}
+    for pair in known.items():
+        key, value = change(pair)
+        if key in made:
+            raise KeysCollide(key)
+        made[key] = value
+    return made
 
 
 def _matching(entries: Iterable[Entry], pattern: object, guard: Guard | None) -> Iterator[tuple[Entry, dict[str, Any]]]:

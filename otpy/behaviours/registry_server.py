@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from otpy.behaviours.behaviour import Aside
 from otpy.behaviours.gen_server import GenServer
 from otpy.behaviours.results import NoReply, Ok
 from otpy.kernel.calls import From
@@ -38,7 +36,3 @@ class RegistryServer(GenServer[Any]):
         """As with calls."""
         log.error("%r: unexpected cast %r", current(), request)
         return NoReply(state)
-
-    def _aside(self) -> Iterable[Aside]:
-        registry: Registry | None = getattr(self.actor_inbox, "state", None)
-        return () if registry is None else ((registry.metas, "content"),)

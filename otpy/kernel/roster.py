@@ -17,7 +17,7 @@ Source: Elixir registry.ex; OTP pg.erl. Both clean up when they hear of a death 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NoReturn, final
 
 from otpy.kernel import signals
@@ -213,6 +213,13 @@ class Roster:
                     if before != number:
                         self._drop(before, entry)
                     return
+
+    def own(self) -> Collection[tuple[Any, Any]]:
+        """Return what the roster keeps itself, which is nobody's entry: keys with values."""
+        return ()
+
+    def replace_own(self, change: Callable[[tuple[Any, Any]], tuple[Any, Any]]) -> None:
+        """Let each of `own` be what `change((key, value))` returns, all at once. Raises KeysCollide."""
 
     # -- the end
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from operator import is_
 from typing import Any
 
 from otpy.behaviours.migrations import Migration
@@ -28,6 +29,8 @@ def content_of(process: Process) -> Iterator[Any]:
             yield rows_of(belonging)
         elif isinstance(belonging, Roster):
             yield [(entry.key, entry.value) for entry in belonging.entries_by(process)]
+            if process is belonging.owner:
+                yield belonging.own()
 
 
 def convert_belongings(process: Process, migration: Migration, journal: Journal) -> None:
@@ -38,6 +41,8 @@ def convert_belongings(process: Process, migration: Migration, journal: Journal)
                 _convert_rows(belonging, migration, journal)
             elif isinstance(belonging, Roster):
                 _convert_entries(belonging, process, migration, journal)
+                if process is belonging.owner:
+                    _convert_own(belonging, migration, journal)
         except KeysCollide as error:
             message = (
                 f"two keys of {belonging!r} are equal after the migration: a field that told them apart is gone; "
@@ -61,20 +66,36 @@ def _convert_entries(roster: Roster, process: Process, migration: Migration, jou
         roster.replace(entry, exchange.forward)
 
 
+def _convert_own(roster: Roster, migration: Migration, journal: Journal) -> None:
+    """What *roster* keeps beside entries: the values of a registry itself."""
+    exchange = _Exchange(migration)
+    journal.write_last(f"what {roster!r} keeps", partial(roster.replace_own, exchange.back))
+    roster.replace_own(exchange.forward)
+
+
 class _Exchange:
-    """Tuples of the new classes for tuples of the old ones, and back. What somebody has made since stays."""
+    """Tuples of the new classes for tuples of the old ones, and back. What somebody has put in since stays."""
 
     def __init__(self, migration: Migration) -> None:
         self._migrate = migration.migrate
         self._made: dict[tuple[int, ...], tuple[tuple[Any, ...], Any]] = {}  # by the identities of what is in the new
+        self._parts: dict[int, tuple[Any, Any]] = {}  # what is in them, new and old, by the identity of the new
 
     def forward(self, old: Any) -> Any:
         """Return *old* as it is with the new classes; itself if nothing of it changes."""
         new = self._migrate(old).value
         if new is not old:
             self._made[tuple(map(id, new))] = new, old
+            self._parts.update((id(part), (part, was)) for part, was in zip(new, old, strict=True) if part is not was)
         return new
 
     def back(self, now: Any) -> Any:
-        """Return what *now* was made from; itself if it was not made here."""
-        return self._made.get(tuple(map(id, now)), (now, now))[1]
+        """Return what *now* was made from: all of it, or what is left of that; itself if nothing of it was made here.
+
+        A counter may have been raised meanwhile, under a key that was made here.
+        """
+        made = self._made.get(tuple(map(id, now)))
+        if made is not None:
+            return made[1]
+        was = [self._parts.get(id(part), (part, part))[1] for part in now]
+        return now if all(map(is_, was, now)) else tuple.__new__(type(now), was)

@@ -10,7 +10,8 @@ import pytest
 import otpy
 from otpy import Registry, Table, Via, pg, upgrade
 from otpy.planning.steps import STEPS
-from tests.support import DEADLINE, get, idle_process, inside
+from tests.properties.deeds import at_step
+from tests.support import DEADLINE, eventually, get, idle_process, inside
 from tests.upgrade.conftest import Make
 
 NAME = "m_registered"
@@ -263,3 +264,38 @@ def wake():
     assert pid in report.affected_processes
     otpy.send(sleeper, "wake")
     assert get() == ("wake", "two")
+
+
+@pytest.mark.parametrize(
+    "source", [V1.replace("floor: int = 0", "floor: int = 0\n    x: int = 0"), V2], ids=["fields", "class"]
+)
+@inside
+def test_what_others_do_meanwhile_stays_when_the_upgrade_goes_back(module: Make, source: str) -> None:
+    """They are not held: a counter that they raise, a value that they exchange, is as they have left it."""
+    room = module(NAME, V1).Room
+    seats: Table = Table("seats", access="public")
+    seats.insert((room("hall"), 1), (room("attic"), 5))
+    registry = Registry("unique", name="rooms", meta={"best": room("hall"), room("attic"): "dusty"})
+
+    def who_is_not_held() -> None:
+        registry.register(room("hall"), "empty")
+        otpy.receive()
+        (hall,) = registry.keys(otpy.self_pid())
+        seats.update_counter(hall, 1)
+        registry.update_value(hall, lambda _: "full")
+        registry.delete_meta("best")
+        registry.put_meta("open", value=True)
+        otpy.receive()
+
+    def meanwhile() -> None:
+        otpy.send(other, "begin")
+        eventually(lambda: registry.meta("open"))
+
+    other = otpy.spawn(who_is_not_held)
+    eventually(lambda: registry.count() == 1)
+    with at_step("check", meanwhile), pytest.raises(otpy.UpgradeError):
+        upgrade.reload_module(NAME, source, force_rollback_at="children")
+    assert seats.lookup(room("hall")) == [(room("hall"), 2)]
+    assert seats.lookup(room("attic")) == [(room("attic"), 5)]
+    assert registry.lookup(room("hall")) == [(other, "full")]
+    assert (registry.meta("open"), registry.meta("best"), registry.meta(room("attic"))) == (True, None, "dusty")
