@@ -249,6 +249,7 @@ KINDS: list[Kind] = [
     Kind("lru_cache of a function that is replaced", *same_class("def f(): return 1\n"), lambda m: functools.lru_cache(maxsize=3)(m.f), lambda s, m: s.__wrapped__ is m.f and s.cache_info().maxsize == 3),
     Kind("bound method", "class A:\n    def f(self): return 1\n", "class A:\n    def f(self): return 2\n", lambda m: _own_method(m.A()), lambda s, _: s.callback() == 2 and s.callback.__self__ is s),
     Kind("bound class method", *same_class("class A:\n    @classmethod\n    def f(cls): return cls\n"), lambda m: [m.A.f], lambda s, m: s[0]() is m.A),
+    Kind("function of a class", "class A:\n    def f(self): return 1\n", "class A:\n    def f(self): return 2\n", lambda m: [m.A(), m.A.f, functools.partial(m.A.f, None)], lambda s, m: s[1] is m.A.f and s[2]() == 2),
     Kind("method of a container", *same_class("class A:\n    pass\n"), lambda m: _appending([m.A()]), lambda s, _: s[1].__self__ is s[0]),
     Kind("partial", *same_class("class A:\n    pass\ndef f(*a, **k): return a, k\n"), lambda m: functools.partial(m.f, m.A(), k=m.A()), lambda s, m: type(s()[0][0]) is m.A and s.func is m.f),
     Kind("partial that holds itself", *same_class("class A:\n    pass\n"), lambda m: _partial_at_home(m.A()), lambda s, _: s.args[0][0] is s),

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, final
 
+from otpy.behaviours.migrations.callables import functions_of
 from otpy.behaviours.migrations.copier import LATER, Copier, Plans
 from otpy.behaviours.migrations.flat import FLAT
 from otpy.behaviours.migrations.instances import handler_for
@@ -66,6 +67,7 @@ class Migration:
             if cls not in replaced and difference(before, shape_of(cls))
         }
         tests = {cls: current_test(cls, old=before, new=shape_of(cls)) for cls, before in changed.items()}
+        replaced = {**replaced, **functions_of(replaced)}
         self._scan = Scan(replaced, tests)
         self._nothing = not replaced and not changed
         self._ledger = Ledger()

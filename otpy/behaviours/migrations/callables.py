@@ -33,6 +33,27 @@ def successor(replaced: Mapping[Any, Any], old: Any) -> Any:
     return new
 
 
+def functions_of(replaced: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The functions that classes of *replaced* define → those of their successors, which stand in states unbound."""
+    found: dict[Any, Any] = {}
+    for old, new in replaced.items():
+        if not isinstance(old, type) or not isinstance(new, type):
+            continue
+        names = vars(new)
+        for name, function in vars(old).items():
+            successor = names.get(name)
+            if _is_own(function, old) and _is_own(successor, new) and function is not successor:
+                found[function] = successor
+    return found
+
+
+def _is_own(function: object, cls: type) -> bool:
+    """Whether *function* is defined in the body of *cls*, and has not just got a place there."""
+    if type(function) is not types.FunctionType:
+        return False
+    return function.__module__ == cls.__module__ and function.__qualname__.startswith(f"{cls.__qualname__}.")
+
+
 def copy_class(c: Copier, old: type) -> Any:
     """A reference to a class: its successor, if it has one."""
     return c.plans.counterparts.get(old) or successor(c.plans.replaced, old)
