@@ -708,12 +708,13 @@ class UpgradeInProgress(UpgradeError):
 
 
 class UpgradeFromWithin(UpgradeError):
-    """The upgrade was asked for from inside a process that it would suspend."""
+    """*pid* asked for the upgrade, and would be suspended by it; or *waiting*, which would be, waits for *pid*."""
 
-    def __init__(self, pid: Any) -> None:
-        super().__init__(
-            f"{pid!r} asked for an upgrade that would suspend {pid!r} itself; ask from another process or thread"
-        )
+    def __init__(self, pid: Any, waiting: Any = None) -> None:
+        what = f"would suspend {pid!r} itself"
+        if waiting is not None:
+            what = f"has to suspend {waiting!r}, whose handler waits for {pid!r}"
+        super().__init__(f"{pid!r} asked for an upgrade that {what}; ask from another process or thread")
         self.pid = pid
 
 

@@ -19,7 +19,7 @@ from otpy.analysis.pauses import PauseRecord
 from otpy.behaviours.behaviour import Behaviour, seen
 from otpy.behaviours.migrations import Copies
 from otpy.code.journal import Journal
-from otpy.errors import IncompatibleUpgrade, PlanRefused, ServerExited, UpgradeFromWithin
+from otpy.errors import IncompatibleUpgrade, PlanRefused, ServerExited, SuspendTimeout, UpgradeFromWithin
 from otpy.kernel.actors import Actor, FunctionProcess
 from otpy.kernel.calls import PENDING, Failed
 from otpy.kernel.process import Process
@@ -44,7 +44,7 @@ from otpy.upgrade.options import Options
 from otpy.upgrade.preparation import Preparation
 from otpy.upgrade.rehearsal import rehearse
 from otpy.upgrade.report import Rehearsal, UpgradeReport
-from otpy.upgrade.resting import Levels, Resting, bring_to_rest
+from otpy.upgrade.resting import Levels, Resting, bring_to_rest, waits_for
 from otpy.upgrade.steps import Steps, Tell
 from otpy.upgrade.strays import strays
 from otpy.upgrade.watch import Watch
@@ -194,9 +194,13 @@ class Transaction:
         """Bring to rest whoever runs code that changes in more than its bodies, or holds instances of what changes."""
         if not self.preparation.touched:
             return
-        self._resting = bring_to_rest(
-            self.runtime, self._find(), with_managers(self.concerned), options=self.options, steps=self.steps
-        )
+        concerned = with_managers(self.concerned)
+        try:
+            self._resting = bring_to_rest(self.runtime, self._find(), concerned, options=self.options, steps=self.steps)
+        except SuspendTimeout as busy:
+            if waits_for(busy.pid, self.asked_by):  # so it would be as busy the next time
+                raise UpgradeFromWithin(self.asked_by, busy.pid) from busy
+            raise
         self._check_classes(self._resting.processes)
 
     def _check_classes(self, processes: Iterable[Process]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -216,6 +217,29 @@ def test_from_within_is_refused(module: Make) -> None:
     """)
     pid = module("m_inner", source_text).Inner.start()
     assert "another process or thread" in otpy.call(pid, source_text + "\nX = 1\n", timeout=20)
+
+
+class Asking(otpy.GenServer[None]):
+    """Asks for an upgrade in the handler of a request, and answers what it was told."""
+
+    def init(self, arg: Any) -> Any:  # noqa: D102
+        return otpy.Ok(None)
+
+    def handle_call(self, request: Any, from_: Any, state: None) -> Any:  # noqa: D102
+        with pytest.raises(otpy.UpgradeFromWithin) as refused:
+            upgrade.reload_module("m_counter", V2, suspend_timeout=0.05)
+        return otpy.Reply((refused.value.pid, str(refused.value)), state)
+
+
+@inside
+def test_who_is_asked_by_a_process_that_waits_for_it_is_told(module: Make) -> None:
+    """It would not come to rest the next time either."""
+    asking = Asking.start()
+    text = V1.replace('("v1", state["n"])', "otpy.call(request, 1, timeout=20)")
+    pid = module("m_counter", text).Counter.start(5)
+    asker, said = otpy.call(pid, asking, timeout=20)
+    assert asker is asking
+    assert repr(pid) in said
 
 
 def test_only_one_upgrade_at_a_time(otp_runtime: object, module: Make) -> None:
