@@ -12,30 +12,54 @@ Invariants:
 - Whether a message is kept back is decided under the lock under which all of them are handed out at the end: so none of
   the same sender overtakes another.
 
-What the runtime itself sends (see SIGNALS) passes: it tells of something that has no way back.
+A process in the middle of a job of its own may wait for what such code sends, as for the result of a task: it gets it
+at once, and what it has not taken is taken out again if the upgrade is taken back.
+
+What the runtime itself sends (see SIGNALS) passes: it tells of something that has no way back. But the end of those
+whom jobs have started is told as what they send is, when the upgrade stands; else nobody was there who could have
+ended.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from threading import RLock
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from otpy.errors import CallError
+from otpy.kernel import signals
 from otpy.kernel.here import here, on_loop
-from otpy.kernel.messages import SIGNALS
-from otpy.kernel.process import AWAITED, CARRIED, SINK, Process
+from otpy.kernel.messages import SIGNALS, Down, Exit
+from otpy.kernel.process import AWAITED, CARRIED, SINK, Process, deliver
+
+T = TypeVar("T")
 
 
 @final
 class KeptBack:
-    """The messages that one suspension keeps back, and for whom it does. *is_insider* tells who runs for an upgrade."""
+    """The messages that one suspension keeps back, and for whom it does.
 
-    def __init__(self, is_insider: Callable[[Process], bool]) -> None:
+    *is_insider* tells who runs for an upgrade, *is_started* whom such have started, *is_at_work* who has a job now.
+    """
+
+    def __init__(
+        self,
+        is_insider: Callable[[Process], bool],
+        *,
+        is_started: Callable[[Process], bool],
+        is_at_work: Callable[[Process], bool],
+    ) -> None:
         self._is_insider = is_insider
+        self._is_started = is_started
+        self._is_at_work = is_at_work
         self._lock = RLock()  # a finalizer may send while its thread is in here
         self._messages: list[tuple[Process, Any]] = []
+        self._waited_for: set[Process] = set()  # those of `_messages`: what comes now must not overtake these
+        # Without the lock, since who tells of an end holds the plane, for which a finalizer may wait that has the lock.
+        self._passed: deque[tuple[Process, Any]] = deque()  # in the mailboxes of those who were at work
+        self._ends: deque[_End] = deque()
         self._boxes: dict[Process, HeldMailbox] = {}
         self._over = False
 
@@ -57,18 +81,43 @@ class KeptBack:
 
     def takes(self, process: Process, message: Any) -> bool:
         """Whether *message*, which the running process sends to *process*, is kept back."""
+        if type(message) in SIGNALS:
+            return type(message) in (Down, Exit) and self._takes_end(process, message)
         sender = here.process or (on_loop.get() if here.on_loop else None)
-        if sender is None or type(message) in SIGNALS or not self._is_insider(sender):
+        return sender is not None and self._is_insider(sender) and self.keep(process, message)
+
+    def _takes_end(self, process: Process, message: Down | Exit) -> bool:
+        dead: Any = message.pid
+        if not self._is_started(dead):
             return False
-        return self.keep(process, message)
+        if self._is_at_work(process):
+            self._passed.append((process, message))
+            return False
+        return self._keep_end(_End(dead, process, message=message))
 
     def keep(self, process: Process, message: Any) -> bool:
-        """Keep *message* for *process* back, and return True; False if it is over."""
+        """Keep *message* for *process* back, and return True; False if it is over, or *process* may wait for it."""
         with self._lock:
             if self._over:
                 return False
+            if process not in self._waited_for and self._is_at_work(process):
+                self._passed.append((process, message))
+                return False
             self._messages.append((process, message))
+            self._waited_for.add(process)
             return True
+
+    def keep_exit(self, dead: Process, process: Process, reason: Any) -> bool:
+        """Keep from *process* that *dead*, linked with it, has ended, and return True; False if it is over."""
+        return self._keep_end(_End(dead, process, reason))
+
+    def _keep_end(self, end: _End) -> bool:
+        self._ends.append(end)
+        if self._over:
+            with contextlib.suppress(ValueError):  # who has ended it has told it as well
+                self._ends.remove(end)
+                return False
+        return True
 
     def open(self, process: Process, held: HeldMailbox) -> deque[Any]:
         """Return the mailbox that *held* stands for, made now: of a process to whom nobody had sent anything before."""
@@ -83,10 +132,24 @@ class KeptBack:
         """Drop what was kept back so far. Who waits for an answer is told that none will come, and waits no more."""
         with self._lock:
             dropped, self._messages = self._messages, []
+            self._waited_for.clear()
+            dropped += [each for each in _all_of(self._passed) if self._take_out(*each)]
+        for end in _all_of(self._ends):
+            end.forget()
         for process, message in dropped:
             if type(message) in AWAITED:
                 msg = f"{process!r} was not asked: the upgrade that did so has been taken back"
                 message.hand_back(CallError(msg, process, getattr(message, CARRIED[type(message)])))
+
+    def _take_out(self, process: Process, message: Any) -> bool:
+        """Take *message* out of the mailbox of *process*; whether it was still there."""
+        held = self._boxes.get(process)
+        for box in (process.held, None if held is None else held.box):
+            for index, each in enumerate(tuple(box or ())):
+                if each is message and box is not None:
+                    del box[index]
+                    return True
+        return False
 
     def end(self) -> None:
         """Give everybody the own mailbox again, with what was kept back at its end."""
@@ -99,6 +162,41 @@ class KeptBack:
                 process.open_mailbox().append(message)
             self._boxes.clear()
             self._messages.clear()
+            self._passed.clear()
+        for end in _all_of(self._ends):
+            end.tell()
+
+
+@final
+class _End:
+    """The end of *dead*, of which *process* has not been told: by *message*, or by its link, with *reason*."""
+
+    __slots__ = ("_dead", "_message", "_process", "_reason")
+
+    def __init__(self, dead: Process, process: Process, reason: Any = None, *, message: Any = None) -> None:
+        self._dead = dead
+        self._process = process
+        self._reason = reason
+        self._message = message
+
+    def tell(self) -> None:
+        """Tell it."""
+        if self._message is None:
+            signals.pass_on(self._dead, self._process, self._reason)
+        else:
+            deliver(self._process, self._message)
+
+    def forget(self) -> None:
+        """Have nobody told of it."""
+        if self._message is None:
+            signals.unlink(self._process, self._dead)
+
+
+def _all_of(queue: deque[T]) -> Iterator[T]:
+    """Take out one after the other; others may add some, or take them back."""
+    with contextlib.suppress(IndexError):
+        while True:
+            yield queue.popleft()
 
 
 @final

@@ -53,6 +53,10 @@ class Gate(Protocol):
         """Give up what was planned for *process*, which has died."""
         ...
 
+    def keeps_exit(self, dead: Process, process: Process, reason: Any) -> bool:
+        """Whether *process*, linked with *dead*, shall not hear of that end yet. Called inside the plane."""
+        ...
+
 
 class Belonging(Protocol):
     """What a process owns, and what ends or changes hands with it."""
@@ -98,6 +102,10 @@ class Running:
 
     def buried(self, process: Process) -> None:
         """Nothing was planned."""
+
+    def keeps_exit(self, dead: Process, process: Process, reason: Any) -> bool:
+        """No."""
+        return False
 
 
 RUNNING = Running()

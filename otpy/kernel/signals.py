@@ -13,6 +13,7 @@ Source: Erlang reference manual, Processes; erts `erl_proc_sig_queue`.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 from typing import Any
 
 from otpy.errors import AlreadyRegistered
@@ -94,9 +95,13 @@ def demonitor(process: Process, ref: Ref) -> None:
     if put_off(demonitor, process, ref):
         return
     with plane:
-        target = process.monitors.pop(ref, None) if process.monitors is not None else None
-        if target is not None and target.watchers is not None:
-            target.watchers.pop(ref, None)
+        _unwatch(process, ref)
+
+
+def _unwatch(process: Process, ref: Ref) -> None:
+    target = process.monitors.pop(ref, None) if process.monitors is not None else None
+    if target is not None and target.watchers is not None:
+        target.watchers.pop(ref, None)
 
 
 def tell_watcher(watcher: Process, ref: Ref, message: Any) -> None:
@@ -267,11 +272,31 @@ def _tell(dead: Process, watcher: Process, ref: Ref, reason: Reason) -> None:
             deliver(watcher, Down(ref, dead, reason))
 
 
+def pass_on(dead: Process, other: Process, reason: Reason) -> None:
+    """Let *other* hear of the end of *dead*, which a gate has kept from it; not if they are linked no more."""
+    fate = _part(dead, other, reason)
+    if fate is not None:
+        end(other, fate)
+
+
+def sever(process: Process, others: Container[Process]) -> None:
+    """Undo the links of *process* with *others*, and their monitors: when it ends, they do not hear of it."""
+    with plane:
+        for other in tuple(process.links or ()):
+            if other in others:
+                untie(process, other)
+        for ref, watcher in tuple((process.watchers or {}).items()):
+            if watcher in others:
+                _unwatch(watcher, ref)
+
+
 def _part(dead: Process, other: Process, reason: Reason) -> Reason | None:
     """Undo one link of the dead and pass its signal on."""
     with plane:
         if other.links is None or dead not in other.links:
             return None  # unlinked, or dead itself
+        if other.gate is not None and other.gate.keeps_exit(dead, other, reason):
+            return None
         other.links.discard(dead)
         fate = _fate(dead, other, reason, from_link=True)  # in the plane: after `unlink` no Exit comes any more
         if fate is not None and other.runner is not None and not other.runner.may_be_interrupted:

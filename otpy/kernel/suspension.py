@@ -34,6 +34,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from otpy.errors import CallTimeout, ServerExited, SuspendTimeout
+from otpy.kernel import signals
 from otpy.kernel.callbacks import runs_callbacks
 from otpy.kernel.calls import PENDING, Failed, pause, wait_for_answer
 from otpy.kernel.clock import FOREVER
@@ -84,7 +85,9 @@ class Suspension:
         self._running: dict[Process, Jobs] = {}
         self._let_in: set[Process] = set()  # started by a job, for the upgrade: they run as they like
         self._timers: list[TimerRef] = []  # set by these, and by jobs
-        self._kept = KeptBack(self.is_insider)
+        self._kept = KeptBack(
+            self.is_insider, is_started=self._let_in.__contains__, is_at_work=self._running.__contains__
+        )
 
     # -- for the coordinator
 
@@ -192,6 +195,7 @@ class Suspension:
         """End whom jobs have started and who still lives, and forget what they all have sent to members."""
         for process in tuple(self._let_in):
             if process.exit_reason is None:
+                signals.sever(process, self.members)
                 self.runtime.kill(process)
         for timer in self._timers:
             self.runtime.timers.cancel(timer)
@@ -287,6 +291,12 @@ class Suspension:
         jobs = self._jobs.pop(process, None) or self._running.pop(process, None)
         if jobs is not None:
             jobs.report(process, Failed(ServerExited(process.exit_reason, process)))
+
+    def keeps_exit(self, dead: Process, process: Process, reason: Any) -> bool:
+        """See Gate.keeps_exit: the end of who is part of the upgrade, until it is known whether that stands."""
+        if dead not in self._let_in or (process.trapping and process in self._running):
+            return False  # who is at work may wait for the message that tells of it
+        return self._kept.keep_exit(dead, process, reason)
 
     def _start_jobs(self, processes: Sequence[Process], jobs: Jobs) -> None:
         waiting = self._jobs

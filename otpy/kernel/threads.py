@@ -133,6 +133,10 @@ class Pool:
     def buried(self, process: Process) -> None:
         """See Gate.buried: nothing was planned."""
 
+    def keeps_exit(self, dead: Process, process: Process, reason: Any) -> bool:
+        """See Gate.keeps_exit."""
+        return False
+
     def run(self, call: Call, fn: Callable[[], Any]) -> None:
         """Run *fn* on a thread and put what it returns or raises as the answer of *call*."""
         context = contextvars.copy_context()

@@ -270,3 +270,85 @@ def test_message_of_a_class_as_it_was_is_brought_along_whenever_it_comes(
         assert otpy.call(pid, "seen") == [(True, "Note(text='old', more=1)")] * 2
 
     otpy.run(main)
+
+
+LINKED = """
+def linked():
+    otpy.link(otpy.whereis("a"))
+    raise otpy.ExitProcess("the end")
+"""
+
+
+@pytest.mark.parametrize(
+    "init",
+    [
+        "otpy.link(otpy.whereis('a'))",
+        "(otpy.link(otpy.whereis('a')), 1 / 0)",
+        "(otpy.spawn(linked), otpy.sleep(0.01))",
+        "otpy.monitor('a')",
+    ],
+)
+@inside
+def test_who_is_linked_with_an_added_child_lives_when_that_is_taken_back(module: Make, init: str) -> None:
+    """Its end, and that of whom it has started, is the end of nobody who was there before."""
+    module("m_tree", TREE).Top.start()
+    old = otpy.whereis("a")
+    with pytest.raises(otpy.UpgradeError):
+        upgrade.reload_module("m_tree", added(init) + LINKED, force_rollback_at="children")
+    assert otpy.call("a", "seen") == []
+    assert otpy.whereis("a") is old
+
+
+@inside
+def test_who_is_linked_with_what_an_added_child_has_started_hears_of_its_end_when_the_upgrade_stands(
+    module: Make,
+) -> None:
+    """Then it was there, and the link is as any other."""
+    module("m_tree", TREE).Top.start()
+    old: Any = otpy.whereis("a")
+    upgrade.reload_module("m_tree", added("(otpy.spawn(linked), otpy.sleep(0.01))") + LINKED)
+    eventually(lambda: not otpy.is_alive(old))
+    assert old.exit_reason == "the end"
+
+
+HELPED = """
+    def code_change(self, old_vsn, state, extra):
+        HELP
+        return otpy.Ok(state)
+
+class Top"""
+HELPS = {
+    "linked": "otpy.spawn_link(otpy.receive)",
+    "monitored": "otpy.spawn_monitor(otpy.receive)",
+    "monitored, and has ended": "otpy.spawn_monitor(int), otpy.sleep(0.01)",
+    "a linked server": "Child.start_link('helper')",
+    "a task": "otpy.Task.async_(otpy.receive)",
+    "a task that is waited for": "state = [*state, otpy.Task.async_(lambda: 5).await_()]",
+}
+
+
+@pytest.mark.parametrize("help_", HELPS.values(), ids=HELPS)
+@inside
+def test_whom_a_code_change_has_started_leaves_no_trace_when_it_is_taken_back(module: Make, help_: str) -> None:
+    """Neither an exit signal nor a message of its end."""
+    module("m_tree", TREE).Top.start()
+    old, before = otpy.whereis("a"), len(otpy.processes())
+    with pytest.raises(ForcedRollback):
+        upgrade.reload_module(
+            "m_tree",
+            TREE.replace("\nclass Top", HELPED.replace("HELP", help_)),
+            rehearse=False,  # which refuses effects
+            force_rollback_at="check",
+        )
+    eventually(lambda: len(otpy.processes()) == before)
+    assert otpy.call("a", "seen") == []
+    assert otpy.whereis("a") is old
+
+
+@inside
+def test_code_change_may_wait_for_a_task(module: Make) -> None:
+    """What it is sent by that is for itself, and not to be kept back."""
+    module("m_tree", TREE).Top.start()
+    text = TREE.replace("\nclass Top", HELPED.replace("HELP", HELPS["a task that is waited for"]))
+    upgrade.reload_module("m_tree", text, rehearse=False)
+    assert otpy.call("a", "seen") == [5]
