@@ -2,20 +2,21 @@
 
 A class that is edited has all of its body run, beside the live one. Members whose statement did not change keep their
 live values, as module variables do: `instances = {}` has entries by now. So do members that were set at run time.
+What is made of a name that has another value now is made anew, whether that is a global or stands in the class too.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import EnumMeta
 from types import MemberDescriptorType
 from typing import Any
 
 from otpy.code.differences import members
-from otpy.code.names import Names
+from otpy.code.names import FunctionNode, Names
 from otpy.code.shapes import same
-from otpy.code.values import is_literal_state
+from otpy.code.values import is_literal_state, same_plain
 
 
 def kept_members(
@@ -26,16 +27,20 @@ def kept_members(
     *nodes*: the old and the new class statement. *changed*: global names that are other than before.
     """
     old, new = map(members, nodes)
+    gone = [old[name] for name in old.keys() - new.keys()]
+    others = {*changed, *names_in(gone).binds}
     for name, statement in new.items():
-        was = old.get(name)
-        if was is None or name not in vars(live):
-            continue
-        inner, made = vars(live)[name], vars(ghost).get(name)
+        was, inner, made = old.get(name), vars(live).get(name), vars(ghost).get(name)
         if isinstance(was, ast.ClassDef) and isinstance(statement, ast.ClassDef):
             if isinstance(inner, type) and isinstance(made, type):
-                yield from kept_members(inner, made, (was, statement), changed)
-        elif not isinstance(live, EnumMeta) and is_kept(was, statement, inner, changed):
-            yield live, name
+                yield from kept_members(inner, made, (was, statement), others)
+        elif was is not None and name in vars(live) and is_kept(was, statement, inner, others):
+            if not isinstance(live, EnumMeta):
+                yield live, name
+        elif not isinstance(statement, FunctionNode):  # a function stays what it is, whatever becomes of its body
+            found = names_in([statement])
+            if was is None or not same(was, statement) or not found.uses.isdisjoint(others):
+                others |= {n for n in found.binds if not same_plain(vars(live).get(n), vars(ghost).get(n))}
     for name, value in vars(live).items():
         if type(value) is not MemberDescriptorType and is_set_at_run_time(name, old, vars(ghost)):  # no place of a slot
             yield live, name
@@ -49,9 +54,15 @@ def is_kept(was: ast.stmt, statement: ast.stmt, value: object, changed: Collecti
         return False  # something that a decorator or metaclass has made of it, such as a field of a NamedTuple
     if not same(was, statement):
         return isinstance(was, ast.Assign) and is_literal_state(was, value)
+    return names_in([statement.value]).uses.isdisjoint(changed)
+
+
+def names_in(nodes: Iterable[ast.AST]) -> Names:
+    """The names that some statements of a class bind and use."""
     names = Names(lazy_annotations=True)
-    names.visit(statement.value)
-    return names.uses.isdisjoint(changed)
+    for node in nodes:
+        names.visit(node)
+    return names
 
 
 def is_set_at_run_time(name: str, old: Collection[str], ghost: Any) -> bool:

@@ -150,6 +150,23 @@ def test_object_with_a_life_of_its_own_is_kept_and_told(name: str) -> None:
     assert module.limit == 3
 
 
+def test_class_attribute_made_of_an_edited_one_is_made_anew(name: str) -> None:
+    """As a module variable is; an attribute that has nothing to do with the edit keeps what a program has put in."""
+    source = (
+        "class A:\n    size = 1\n    double = size * 2\n    four = double * 2\n    same = bool(size)\n"
+        "    rates = {size: same}\n    flags = [same]\n    cache = {}\n    def f(self, size=size): return size\n"
+    )
+    module = load(name, source)
+    a, flags = module.A(), module.A.flags
+    a.cache["key"] = 1
+    _, journal = install(name, source.replace("size = 1", "size = 3"))
+    assert (a.size, a.double, a.four, a.rates, a.f()) == (3, 6, 12, {3: True}, 3)
+    assert a.flags is flags
+    assert a.cache == {"key": 1}
+    journal.undo()
+    assert (a.size, a.double, a.four, a.rates, a.f()) == (1, 2, 4, {1: True}, 1)
+
+
 def test_equal_plain_values_stop_the_chain(name: str) -> None:
     """`5` instead of `2 + 3` changes nothing for those who use it."""
     source = "LIMIT = 2 + 3\nclass A:\n    limit = LIMIT\n"
