@@ -123,9 +123,14 @@ class Engine:
                 told = f"who carried out the upgrade was ended with {ended.reason!r}"
                 if tried and tried[-1].status == "completed":
                     return tried[-1].with_warnings([f"{told} when it was done: the upgrade stands"])
-                error = UpgradeError(f"{told}, in the middle of it")
-                error.report = tried[-1] if tried else None
-                raise error from ended
+                raise _with_report(UpgradeError(f"{told}, in the middle of it"), tried) from ended
+            except UpgradeError:
+                raise
+            except Exception as error:
+                if tried and tried[-1].status == "completed":
+                    raise
+                msg = f"the upgrade failed in a way that nobody has foreseen: {type(error).__name__}: {error}"
+                raise _with_report(UpgradeError(msg), tried) from error
 
     def _wait_for_the_end(self) -> None:
         with self.alone(wait=True):
@@ -285,6 +290,12 @@ def explained(names: tuple[str, ...]) -> Generator[None]:
             error.report = UpgradeReport("rolled_back", names)
         error.recovery = recovery(error)
         raise
+
+
+def _with_report(error: UpgradeError, tried: Tried) -> UpgradeError:
+    """Return *error* with the report of the last try, if there was one."""
+    error.report = tried[-1] if tried else None
+    return error
 
 
 def check_sources(sources: Mapping[str, str]) -> None:

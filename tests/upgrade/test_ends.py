@@ -248,6 +248,26 @@ def test_every_error_says_what_was_tried_and_what_can_be_done(
     assert failed.value.recovery.suggested_fixes
 
 
+@inside
+def test_what_nobody_has_foreseen_is_an_error_of_the_upgrade_too(module: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever catches UpgradeError, as the pages say, hears of it; and its record has what it was."""
+
+    def supersede(_replaced: object, _journal: Journal) -> None:
+        msg = "a library that raises what it likes"
+        raise AttributeError(msg)
+
+    pid = module("m_counter", V1).Counter.start(1)
+    monkeypatch.setattr(classes, "supersede", supersede)
+    with pytest.raises(otpy.UpgradeError) as failed:
+        upgrade.reload_module("m_counter", V2)
+    assert "AttributeError: a library that raises what it likes" in str(failed.value)
+    assert isinstance(failed.value.__cause__, AttributeError)
+    assert failed.value.report.status == "rolled_back"
+    assert failed.value.recovery.category == "system"
+    assert upgrade.history("m_counter")[-1].error_class == "AttributeError"
+    assert otpy.call(pid, "n") == ("v1", 1)
+
+
 @pytest.mark.parametrize("dry_run", [True, False])
 @inside
 def test_what_starts_ends(module: Make, dry_run: bool) -> None:
