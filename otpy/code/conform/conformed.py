@@ -75,9 +75,12 @@ def conform(
     with moves() as moved:
         matches = match([Pair(*each) for each in given], spare, kept=kept, moved=moved)
         ghosts = [pair.ghost for pair in matches.classes]
-        ignored = [given, *given, spare, *spare, *not_in, ghosts, *models.compiled_parts(ghosts)]
+        compiled = [cls for pair in matches.classes for cls in (pair.live, pair.ghost) if models.is_model(cls)]
+        users = models.users_of(compiled)
+        ignored = [given, *given, spare, *spare, *not_in, ghosts, compiled, users]
+        ignored += models.compiled_parts([*ghosts, *users])
         exchanges = plan_places(matches.places, not_in=[*ignored, *matches.notes_of_pairs()], known=known)
-        steps = [*moving_steps(moved), *steps_for(matches, exchanges, kept)]
+        steps = [*moving_steps(moved), *steps_for(matches, exchanges, kept, users)]
     return Conformed(
         live=matches.places.by_id(),
         replaced={pair.live: pair.ghost for pair in matches.replaced},
@@ -123,8 +126,13 @@ def stuck_notes(exchanges: Exchanges) -> Iterator[Note]:
         yield Note("gc.freeze", "stuck", "what was frozen is not searched: it may go on holding new code of its own")
 
 
-def steps_for(matches: Matches, exchanges: Exchanges, kept: Mapping[type, Collection[str]]) -> Iterator[Step]:
-    """All that is to be done, in order: who holds ghosts, functions, classes, and what is derived from classes."""
+def steps_for(
+    matches: Matches, exchanges: Exchanges, kept: Mapping[type, Collection[str]], users: list[Any]
+) -> Iterator[Step]:
+    """All that is to be done, in order: who holds ghosts, functions, classes, and what is derived from classes.
+
+    *users*: what pydantic has compiled from classes that are edited.
+    """
     yield from (Step(*step) for step in exchanges.steps)
     yield from cell_steps(matches)
     for pair in matches.functions:
@@ -141,7 +149,8 @@ def steps_for(matches: Matches, exchanges: Exchanges, kept: Mapping[type, Collec
     for pair in matches.classes:
         yield from registered_steps(pair.live, pair.ghost, matches.places.of)
         yield from check_steps(pair.live)
-    yield from models.model_steps([live for live in edited if models.is_model(live)])
+    edited_models = [live for live in edited if models.is_model(live)]
+    yield from models.model_steps(edited_models, users if edited_models else ())
     for pair in matches.classes:
         yield banishing_step(pair.ghost)
     for wrapper in matches.caches:
