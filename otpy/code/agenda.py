@@ -54,6 +54,10 @@ class Agenda:
         found = self.old_binders.get(definition.binds[0], [])
         return found[0] if found and found[0].binds == definition.binds else None
 
+    def only_binder_in_both(self, name: str) -> bool:
+        """Whether one statement of the old version binds *name*, and one of the new version."""
+        return len(self.binders.get(name, ())) == len(self.old_binders.get(name, ())) == 1
+
     def predecessor(self, index: int, name: str) -> Definition | None:
         """The definition of the old version that gave *name* the value that definition *index* gives it now."""
         if not self.live_value_is_of(index, name):

@@ -15,7 +15,7 @@ from typing import Any
 
 from otpy.code.differences import members
 from otpy.code.names import FunctionNode, Names
-from otpy.code.shapes import same
+from otpy.code.shapes import SCOPES, same
 from otpy.code.values import is_literal_state, same_plain
 
 
@@ -44,6 +44,19 @@ def kept_members(
     for name, value in vars(live).items():
         if type(value) is not MemberDescriptorType and is_set_at_run_time(name, old, vars(ghost)):  # no place of a slot
             yield live, name
+
+
+def class_called(name: str, statement: ast.stmt) -> ast.ClassDef | None:
+    """The class *name* that *statement* is, or that stands in it, as in an `if`; None if there is none, or several."""
+    found: list[ast.ClassDef] = []
+    todo: list[ast.AST] = [statement]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            found.append(node)
+        elif not isinstance(node, SCOPES):
+            todo += ast.iter_child_nodes(node)
+    return found[0] if len(found) == 1 else None
 
 
 def is_kept(was: ast.stmt, statement: ast.stmt, value: object, changed: Collection[str]) -> bool:

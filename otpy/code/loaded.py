@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import CodeType, FunctionType, ModuleType
@@ -21,7 +20,7 @@ from otpy.code.functions import twin
 from otpy.code.history import histories
 from otpy.code.imports import from_imports, imported_modules
 from otpy.code.journal import Journal, reorder
-from otpy.code.keeping import kept_members
+from otpy.code.keeping import class_called, kept_members
 from otpy.code.runner import Runner, Together
 from otpy.code.scratch import Scratch, blank_module, is_from_text
 from otpy.code.sources import pin, refiled, show, version_filename
@@ -178,10 +177,9 @@ class LoadedVersion:
         before, after = self.agenda.old_binders, self.agenda.binders
         edits = self.runner.edits
         for name, (live, ghost) in self.scratch.ghosts.items():
-            nodes = before[name][-1].nodes[0], after[name][-1].nodes[0]
-            if isinstance(nodes[0], ast.ClassDef) and isinstance(nodes[1], ast.ClassDef):
-                changed = edits.replaced | edits.edited
-                for cls, member in kept_members(live, ghost, (nodes[0], nodes[1]), changed):
+            was, now = (class_called(name, table[name][-1].nodes[0]) for table in (before, after))
+            if was is not None and now is not None and isinstance(live, type) and isinstance(ghost, type):
+                for cls, member in kept_members(live, ghost, (was, now), edits.replaced | edits.edited):
                     found.setdefault(cls, set()).add(member)
         return found
 

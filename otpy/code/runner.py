@@ -34,7 +34,7 @@ from otpy.code.journal import MISSING
 from otpy.code.repeating import only_binds
 from otpy.code.scratch import IDENTITY, MACHINERY, Scratch
 from otpy.code.staying import can_stay
-from otpy.code.values import holds_any, is_derived, is_literal_state, same_plain
+from otpy.code.values import holds_any, is_derived, is_literal_state, is_wrapper, same_plain, wrapped_in
 from otpy.code.version import Version
 from otpy.code.visibility import visible
 
@@ -379,11 +379,15 @@ class Runner:
         new, live = self.namespace.get(name), self.live.get(name)
         if new is live or name not in self.live or self.agenda.binders.get(name, [None])[-1] is not definition:
             return
-        was = self.agenda.predecessor(index, name)
-        if was is None or was.kind != definition.kind or definition.kind not in ("function", "class", "assignment"):
-            return
-        if definition.kind == "assignment" and not (_is_made_here(live, self) and type(new) is FunctionType):
-            return
+        if definition.kind == "statement":  # such as an `if` with definitions in it
+            if not (self.agenda.only_binder_in_both(name) and _is_defined_here(live, self)):
+                return
+        else:
+            was = self.agenda.predecessor(index, name)
+            if was is None or was.kind != definition.kind or definition.kind not in ("function", "class", "assignment"):
+                return
+            if definition.kind == "assignment" and not (_is_made_here(live, self) and type(new) is FunctionType):
+                return
         self.scratch.ghosts[name] = live, new
         if self.together.in_place and can_stay(live, new, self.together):
             self.together.places[id(new)] = new, live
@@ -474,6 +478,13 @@ def is_exported(namespace: Mapping[str, Any], name: str) -> bool:
 
 def _same(one: object, other: object) -> bool:
     return one is other or same_plain(one, other)
+
+
+def _is_defined_here(value: object, runner: Runner) -> bool:
+    """Whether *value* is a function or a class of the live module, or a wrapper around such a function."""
+    if type(value) is not FunctionType and is_wrapper(value):
+        value = wrapped_in(value)
+    return _is_made_here(value, runner) or (isinstance(value, type) and value.__module__ == runner.version.name)
 
 
 def _is_made_here(value: object, runner: Runner) -> bool:

@@ -112,6 +112,30 @@ def test_functions_and_classes_stay_the_very_same_objects(name: str) -> None:
     assert issubclass(module.Special, module.Item)
 
 
+@pytest.mark.parametrize(
+    "around",
+    ["if True:\n{}", "try:\n    import no_such_module\nexcept ImportError:\n{}else:\n    rest = 1\n"],
+    ids=["if", "try"],
+)
+def test_definitions_inside_other_statements_stay_the_very_same_objects(name: str, around: str) -> None:
+    """Where it stands does not matter to who holds it, and a class keeps what a program has put into it."""
+    inside = (
+        "    def f(): return 'old'\n    class A:\n        made = []\n"
+        "        def g(self): return 'old'\n    def same(): return 'same'\n"
+        "    @lru_cache\n    def cached(): return 'old'\n"
+    )
+    source = "from functools import lru_cache\n" + around.format(inside)
+    module = load(name, source)
+    f, cls, a, same, cached = module.f, module.A, module.A(), module.same, module.cached
+    a.made.append(1)
+    _, journal = install(name, source.replace("old", "new"))
+    assert (module.f, module.A, module.same, module.cached) == (f, cls, same, cached)
+    assert (f(), a.g(), same(), cached(), a.made) == ("new", "new", "same", "new", [1])
+    journal.undo()
+    assert (module.f, module.A, module.same, module.cached) == (f, cls, same, cached)
+    assert (f(), a.g(), same(), cached(), a.made) == ("old", "old", "same", "old", [1])
+
+
 def test_state_beside_an_edited_body_is_kept(name: str) -> None:
     """`cache = {}` is not run again when its statement did not change."""
     module = load(name, BASE)
