@@ -36,8 +36,8 @@ class Agenda:
         """Whether the live value of *name* is the one that the definition *index* gives."""
         partner = self.partners[index]
         if partner is None:
-            # An edited statement whose live value is kept as state.
-            return self.sole_old_binder(index) is not None
+            # An edited statement whose live value is kept as state, or a function.
+            return self.edited_from(index) is not None
         return self.old_last[name] == partner
 
     def binds_alone(self, definition: Definition) -> bool:
@@ -63,7 +63,22 @@ class Agenda:
         if not self.live_value_is_of(index, name):
             return None
         partner = self.partners[index]
-        return self.sole_old_binder(index) if partner is None else self.old[partner]
+        return self.edited_from(index) if partner is None else self.old[partner]
+
+    def edited_from(self, index: int) -> Definition | None:
+        """The definition of the old version that was edited and is now definition *index*, as its name tells.
+
+        Of several of one name, such as overloads, that is the last one, if it is a function without decorators: so
+        nobody has it but by its name.
+        """
+        definition = self.new[index]
+        sole = self.sole_old_binder(index)
+        if sole is not None or len(definition.binds) != 1 or self.binders[definition.binds[0]][-1] is not definition:
+            return sole
+        last = self.old_last.get(definition.binds[0])
+        if last is None or last in self.partners or not (is_bare(definition) and is_bare(self.old[last])):
+            return None
+        return self.old[last]
 
     def _find_rewired(self) -> list[int]:
         old_flow = reaching(self.old)
@@ -100,6 +115,11 @@ class Agenda:
             if any(source in found for source in sources.values()):
                 found = found | {index}
         return found
+
+
+def is_bare(definition: Definition) -> bool:
+    """Whether it is a function without decorators."""
+    return definition.kind == "function" and not getattr(definition.nodes[0], "decorator_list", ())
 
 
 def match(new: Sequence[Definition], old: Sequence[Definition]) -> list[int | None]:

@@ -96,7 +96,7 @@ class LoadedVersion:
         harmless = not self.agenda.rewired and all(change.verdict in HARMLESS for change in self.changes)
         old, new = self.previous.parsed.codes, self.version.parsed.codes
         for index, definition in enumerate(self.version.definitions):
-            was = self.agenda.sole_old_binder(index) if definition.name in edited else None
+            was = self.agenda.edited_from(index) if definition.name in edited else None
             if was is not None and was.kind == definition.kind and fits(was, definition, old, new):
                 self.bodies[index] = was
         self.is_bodies_only = harmless and len(self.bodies) == len(edited)

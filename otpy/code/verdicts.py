@@ -118,16 +118,19 @@ class Comparison:
         self.new = new.definitions
         self.agenda = Agenda(self.new, old)
         self.partners = self.agenda.partners
+        self.edited = {index: self.agenda.edited_from(index) for index in self.agenda.edited}
         taken = {partner for partner in self.partners if partner is not None}
         self.left = {d.name: d for index, d in enumerate(old) if index not in taken}
         """Definitions of the old version whose text is not in the new one, and that have found no successor yet."""
+        for was in filter(None, self.edited.values()):
+            del self.left[was.name]
         still_bound = {name for definition in self.new for name in definition.binds}
         self.edits = Edits({name for d in self.left.values() for name in d.binds} - still_bound)
 
     def run(self) -> Iterator[DefinitionChange]:
         """Tell all."""
         for index, (definition, partner) in enumerate(zip(self.new, self.partners, strict=True)):
-            was = self.old[partner] if partner is not None else self._predecessor(definition)
+            was = self.old[partner] if partner is not None else self._predecessor(index, definition)
             found = self._other(was, definition) if partner is None else self._same_text(index, self.old[partner])
             told = [self._tell(each) for each in found]
             self._note(definition, was, told)
@@ -174,8 +177,8 @@ class Comparison:
             detail = f"{value_text(before)} -> {value_text(after)}" if definition.kind == "assignment" else ""
             yield Difference(definition.name, "value", definition.line, detail)
 
-    def _predecessor(self, definition: Definition) -> Definition | None:
-        was = self.left.pop(definition.name, None)
+    def _predecessor(self, index: int, definition: Definition) -> Definition | None:
+        was = self.edited[index] or self.left.pop(definition.name, None)
         if was is None and definition.binds:
             was = next((d for d in self.left.values() if d.binds == definition.binds), None)
             if was is not None:

@@ -136,6 +136,25 @@ def test_definitions_inside_other_statements_stay_the_very_same_objects(name: st
     assert (f(), a.g(), same(), cached(), a.made) == ("old", "old", "same", "old", [1])
 
 
+@pytest.mark.parametrize("edit", ["body", "overload", "both"])
+def test_overloaded_function_stays_the_very_same_object(name: str, edit: str) -> None:
+    """It is the last one of its name; the stubs before it come and go."""
+    stub = "@overload\ndef f(x: {0}) -> {0}: ...\n"
+    impl = "def f(x): return 'old'\n"
+    module = load(name, "from typing import overload\n" + stub.format("int") + stub.format("str") + impl)
+    f = module.f
+    stubs = [stub.format(kind) for kind in (["int", "bytes", "str"] if edit != "body" else ["int", "str"])]
+    new = impl.replace("old", "new") if edit != "overload" else impl
+    loaded, journal = install(name, "from typing import overload\n" + "".join(stubs) + new)
+    told = {(c.name, c.verdict) for c in loaded.loaded[0].changes if c.verdict != "unchanged"}
+    last = f"f#{len(stubs) + 1}"
+    assert told == ({("f#2", "added")} if len(stubs) > 2 else set()) | ({(last, "body")} if new != impl else set())
+    assert module.f is f
+    assert f(1) == ("new" if new != impl else "old")
+    journal.undo()
+    assert (module.f, f(1)) == (f, "old")
+
+
 def test_state_beside_an_edited_body_is_kept(name: str) -> None:
     """`cache = {}` is not run again when its statement did not change."""
     module = load(name, BASE)
