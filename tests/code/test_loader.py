@@ -155,6 +155,20 @@ def test_overloaded_function_stays_the_very_same_object(name: str, edit: str) ->
     assert (module.f, f(1)) == (f, "old")
 
 
+def test_annotations_follow_an_alias_of_the_same_name(name: str) -> None:
+    """As they do any other value. The two only look alike: what an alias stands for is worked out when it is asked."""
+    alias = "type A = list[{}]\n" if sys.version_info >= (3, 12) else "A = list[{}]\n"
+    module = load(name, alias.format("int") + "def f(x: A) -> A: ...\n")
+    f = module.f
+    _, journal = install(name, alias.format("str") + "def f(x: A) -> A: ...\n")
+    assert module.f is f
+    assert f.__annotations__ == {"x": module.A, "return": module.A}
+    assert "str" in str(getattr(module.A, "__value__", module.A))
+    journal.undo()
+    assert f.__annotations__ == {"x": module.A, "return": module.A}
+    assert "int" in str(getattr(module.A, "__value__", module.A))
+
+
 def test_state_beside_an_edited_body_is_kept(name: str) -> None:
     """`cache = {}` is not run again when its statement did not change."""
     module = load(name, BASE)

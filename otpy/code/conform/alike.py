@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import sys
+import typing
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from types import MethodType
@@ -15,6 +17,12 @@ TRANSPARENT_MODULES: Final = frozenset({"dataclasses", "functools", "attr._make"
 """Where classes come from whose instances are no more than their attributes: `Field`, `cached_property` and so on."""
 
 Place = Callable[[Any], Any]
+LAZY: Final = frozenset(
+    getattr(typing, name)
+    for name in ("ParamSpec", "TypeAliasType", "TypeVar", "TypeVarTuple")
+    if sys.version_info >= (3, 12)
+)
+"""What only tells what it is made of when it is asked, which may run code."""
 
 
 def alike(live: Any, new: Any, place: Place, depth: int = 8) -> bool:
@@ -41,7 +49,7 @@ def alike(live: Any, new: Any, place: Place, depth: int = 8) -> bool:
         case MethodType():
             return same(live.__func__, new.__func__) and same(live.__self__, new.__self__)
         case _:
-            known = type(live).__module__ in TRANSPARENT_MODULES
+            known = type(live).__module__ in TRANSPARENT_MODULES and type(live) not in LAZY
             return known and same(attributes_of(live), attributes_of(new))
 
 
