@@ -21,7 +21,10 @@ from typing import Final, final
 from otpy.code.compiler import parse
 
 _KEPT: Final = 64
-_BLOCKS: Final = (ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Match, ast.ClassDef)
+_DEEP: Final = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
+    *(ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Match),
+)
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 
 
@@ -65,11 +68,11 @@ class Edit:
 
 
 def entries(*units: Unit) -> frozenset[int]:
-    """The ids of the nodes by which a reader goes into *units*: what they hold, and for a block, all that is in it."""
+    """The ids of the nodes by which a reader goes into *units*: what they hold, and all that is in a block."""
     found: set[int] = set()
     for node in (node for unit in units for node in unit.nodes):
         found.add(id(node))
-        if isinstance(node, _BLOCKS):
+        if isinstance(node, _DEEP):
             found.update(id(inner) for inner in ast.walk(node))
     return frozenset(found)
 

@@ -78,6 +78,12 @@ EDITS = [
         ],
     ),
     ("READY = setup()", "if READY:\n    def setup():\n        os.system('ls')", [("system", "setup")]),
+    (
+        "    return nap()\n",
+        "    class Local:\n        def run(self):\n            os.system('ls')\n    return Local().run()\n",
+        [(rule, "via.<locals>.Local.run") for rule in ("blocking", "supervisor-init", "system")]
+        + [("import-effects", "")],
+    ),
     ("# nothing", "", []),
 ]
 
@@ -124,6 +130,8 @@ PIECES = [
     "class S:\n    def handle_call(self, r, f, s):\n        b(1)\n    def helper(self):\n        os.remove('x')",
     "def eval(x): ...",
     "D = eval('1')",
+    "def make():\n    class Local:\n        def run(self):\n            return b(1)\n    return Local",
+    "def make():\n    class Local:\n        def run(self):\n            return go(1)\n    return Local",
 ]
 
 
