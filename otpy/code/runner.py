@@ -386,7 +386,7 @@ class Runner:
             was = self.agenda.predecessor(index, name)
             if was is None or was.kind != definition.kind or definition.kind not in ("function", "class", "assignment"):
                 return
-            if definition.kind == "assignment" and not (_is_made_here(live, self) and type(new) is FunctionType):
+            if definition.kind == "assignment" and not (_is_namesake(live, new) and _is_defined_here(live, self)):
                 return
         self.scratch.ghosts[name] = live, new
         if self.together.in_place and can_stay(live, new, self.together):
@@ -485,6 +485,13 @@ def _is_defined_here(value: object, runner: Runner) -> bool:
     if type(value) is not FunctionType and is_wrapper(value):
         value = wrapped_in(value)
     return _is_made_here(value, runner) or (isinstance(value, type) and value.__module__ == runner.version.name)
+
+
+def _is_namesake(one: object, other: object) -> bool:
+    """Whether both are functions, or both are classes that were made in the same place, as by a function."""
+    if isinstance(one, type) and isinstance(other, type):
+        return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
+    return type(one) is FunctionType and type(other) is FunctionType
 
 
 def _is_made_here(value: object, runner: Runner) -> bool:

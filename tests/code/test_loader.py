@@ -155,6 +155,38 @@ def test_overloaded_function_stays_the_very_same_object(name: str, edit: str) ->
     assert (module.f, f(1)) == (f, "old")
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "def make(n):\n    class A:\n        def f(self): return n, {0!r}\n    return A\nA, B = make(1), make(2)\n",
+        "def make(n):\n    class A:\n        def f(self): return n, {0!r}\n    return A\nA = make(1)\nB = make(2)\n",
+        "A = type('A', (), {{'f': lambda self: (1, {0!r})}})\nclass B(A):\n    def f(self): return 2, super().f()[1]\n",
+    ],
+    ids=["by a function, at once", "by a function", "by type"],
+)
+def test_classes_that_were_made_by_calls_stay_the_very_same_objects(name: str, made: str) -> None:
+    """As those that a statement defines."""
+    module = load(name, made.format("old"))
+    a, b, classes = module.A(), module.B(), (module.A, module.B)
+    _, journal = install(name, made.format("new"))
+    assert classes == (module.A, module.B)
+    assert (a.f(), b.f()) == ((1, "new"), (2, "new"))
+    journal.undo()
+    assert classes == (module.A, module.B)
+    assert (a.f(), b.f()) == ((1, "old"), (2, "old"))
+
+
+def test_enumeration_that_was_made_by_a_call_keeps_its_members(name: str) -> None:
+    """They are in states, and compared with `is`."""
+    source = "import enum\nC = enum.Enum('C', 'RED GREEN')\n"
+    module = load(name, source)
+    cls, red = module.C, module.C.RED
+    install(name, source.replace("GREEN", "GREEN BLUE"))
+    assert module.C is cls
+    assert [member.name for member in cls] == ["RED", "GREEN", "BLUE"]
+    assert cls.RED is red
+
+
 def test_annotations_follow_an_alias_of_the_same_name(name: str) -> None:
     """As they do any other value. The two only look alike: what an alias stands for is worked out when it is asked."""
     alias = "type A = list[{}]\n" if sys.version_info >= (3, 12) else "A = list[{}]\n"
