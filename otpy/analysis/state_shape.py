@@ -96,7 +96,8 @@ def change_of(place: Place, before: Texts, after: Texts) -> ShapeChange | None:
     if was not in before.classes:
         return None
     old, new = before.fields(was), after.fields(place)
-    renamed = tuple((a, b) for a, b in renames.fields.items() if a in old and b in new and a not in new)
+    back = {b: a for a, b in before.renames(was).fields.items() if a not in old}
+    renamed = tuple((a, b) for a, b in {**back, **renames.fields}.items() if a in old and b in new and a not in new)
     gone, come = {a for a, _ in renamed}, {b for _, b in renamed}
     enum = after.style(place) == "enum"
     change = ShapeChange(

@@ -182,7 +182,8 @@ class Preparation:
         """Classes that get a new class object, or that are gone; those that are renamed with their successors."""
         if self._replaced is None:
             assert self.prepared is not None
-            self._replaced = with_renames(self.prepared.replaced, self.namespaces)
+            live = {each.name: vars(each.live) for each in self.prepared.loaded if each.live is not None}
+            self._replaced = with_renames(self.prepared.replaced, self.namespaces, live)
         return self._replaced
 
     @property

@@ -60,6 +60,25 @@ def test_renamed_class_and_field_are_found(old: str, new: str, count: int) -> No
     assert made.report.renamed == {"kinds.Purchase": ("euros → amount",)}
 
 
+@pytest.mark.parametrize(("old", "new"), KINDS.values(), ids=KINDS)
+def test_renamed_class_and_field_are_found_on_the_way_back(old: str, new: str) -> None:
+    """The class that goes says what it was called; nothing but a default would be left of the field otherwise."""
+    both = versions(NAMED + new, old)
+    replaced = with_renames(both.replaced, {"kinds": vars(both.new)}, {"kinds": vars(both.old)})
+    made = migrate([both.old.Purchase(3)], replaced)
+    assert [type(one) for one in made.value] == [both.new.Order]
+    assert [one.euros for one in made.value] == [3]
+
+
+def test_class_that_was_there_beside_the_renamed_one_is_not_what_that_was_called() -> None:
+    """It is another one of the same name."""
+    order = "class Order: pass\n"
+    both = versions(f"import otpy\n{order}@otpy.renamed('Order')\nclass Purchase: pass\n", order)
+    replaced = with_renames(both.replaced, {"kinds": vars(both.new)}, {"kinds": vars(both.old)})
+    with pytest.raises(MigrationFailed, match="Purchase"):
+        migrate([both.old.Purchase()], replaced)
+
+
 def test_renamed_member_is_found() -> None:
     """Alone and in a combination."""
     both = versions(

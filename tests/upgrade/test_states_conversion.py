@@ -230,6 +230,9 @@ def test_renamed_class_takes_its_instances_along(module: Make) -> None:
     upgrade.reload_module("m_renamed", second)
     assert otpy.call(pid, "state") == counter.Purchase(5)
     assert not hasattr(counter, "Order")
+    upgrade.rollback_module("m_renamed")
+    assert otpy.call(pid, "state") == counter.Order(5)
+    assert not hasattr(counter, "Purchase")
 
 
 @inside

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 ClassT = TypeVar("ClassT", bound=type)
@@ -22,7 +22,7 @@ def renamed(was: str | None = None, *, fields: Mapping[str, str] | None = None) 
 
     *was* is the old name of the class (qualified if it was nested: `"Cart.Item"`), None if it is the same. *fields*
     gives the fields that have another name, the old one first: `{"euros": "amount"}`. It may stay for as long as
-    states of the old shape may come, and does no harm afterwards.
+    states of the old shape may come, and does no harm afterwards. Going back, it is read the other way round.
 
     ```python
     @otpy.renamed("Order", fields={"euros": "amount"})
@@ -64,18 +64,38 @@ def renamed_fields(cls: type) -> dict[str, str]:
     return found
 
 
-def with_renames(replaced: Mapping[type, type | None], namespaces: Mapping[str, Mapping[str, Any]]) -> dict[Any, Any]:
+def renames_between(
+    said: Mapping[str, str], says: Mapping[str, str], old: Container[str], new: Container[str]
+) -> dict[str, str]:
+    """The fields that have another name: the old one → the new one.
+
+    *says*: what the new class says of that. *said*: what the old one did, which tells the way back. *old* and *new* are
+    the fields that there are.
+    """
+    back = {now: was for was, now in said.items() if was in new and was not in old and now not in new}
+    return back | {was: now for was, now in says.items() if was not in new}
+
+
+def with_renames(
+    replaced: Mapping[type, type | None],
+    namespaces: Mapping[str, Mapping[str, Any]],
+    live: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[Any, Any]:
     """*replaced*, where classes that are gone are given the successors that say they were called so.
 
     *namespaces* has the names of the new version of each module. A successor is looked for in the module of the class
-    that is gone, at any depth of nesting.
+    that is gone, at any depth of nesting. *live* has the names of the modules as they are: with them, a class that is
+    gone and says what it was called itself goes back to that, if there is a class of the name again.
     """
     found: dict[Any, Any] = dict(replaced)
     gone = {(cls.__module__, cls.__qualname__): cls for cls, new in replaced.items() if new is None}
-    modules = {module for module, _ in gone}
-    for module in modules:
+    was = {(module, renamed_from(cls)): cls for (module, _), cls in gone.items() if renamed_from(cls)}
+    for module in {module for module, _ in gone}:
+        here = {cls.__qualname__ for cls in _classes_in((live or {}).get(module, {}), module)}
         for new in _classes_in(namespaces.get(module, {}), module):
             old = gone.get((module, renamed_from(new) or ""))
+            if old is None and live is not None and new.__qualname__ not in here:
+                old = was.get((module, new.__qualname__))
             if old is not None:
                 found[old] = new
     return found

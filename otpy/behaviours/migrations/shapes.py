@@ -16,7 +16,7 @@ from otpy.behaviours.migrations.fields import Field, Fields, declared_fields, in
 from otpy.behaviours.migrations.layout import Layout
 from otpy.behaviours.migrations.members import is_member_now
 from otpy.behaviours.migrations.mentions import mentioned
-from otpy.behaviours.migrations.renames import renamed_fields
+from otpy.behaviours.migrations.renames import renamed_fields, renames_between
 from otpy.behaviours.migrations.report import class_name
 
 Kind: TypeAlias = Literal["declared", "named tuple", "enum", "plain"]
@@ -121,9 +121,14 @@ def has_default(cls: type, name: str) -> bool:
     return hasattr(cls, name) and name not in Layout(cls).slots
 
 
+def renames_of(old: Shape, new: Shape) -> dict[str, str]:
+    """The attributes that have another name in the shape *new*, see `renames_between`."""
+    return renames_between(old.renames, new.renames, old.fields, new.fields)
+
+
 def difference(old: Shape, new: Shape) -> Difference:
     """What instances of the shape *old* need to have the shape *new*."""
-    renamed = {was: now for was, now in new.renames.items() if was in old.fields and was not in new.fields}
+    renamed = {was: now for was, now in renames_of(old, new).items() if was in old.fields}
     added = tuple(name for name in new.fields if name not in old.fields and name not in renamed.values())
     private = tuple(sorted(new.private - old.private))
     had = (*old.fields, *sorted(old.initial - old.fields.keys()))

@@ -17,7 +17,7 @@ from otpy.behaviours.migrations.fields import Fields
 from otpy.behaviours.migrations.kinds import ATOMIC
 from otpy.behaviours.migrations.layout import DROP, PLAIN, Layout, Way, put
 from otpy.behaviours.migrations.report import class_name
-from otpy.behaviours.migrations.shapes import Shape, is_dropped
+from otpy.behaviours.migrations.shapes import Shape, is_dropped, renames_of
 from otpy.behaviours.migrations.shells import exception_steps, shell_steps, struct_attributes
 from otpy.errors import MigrationFailed
 
@@ -40,7 +40,7 @@ class Transfer:
         self.old_names: tuple[str, ...] = tuple(before.fields) if before is not None else ()
         self.fields: Fields = _wanted(before, after) if before is not None and after is not None else {}
         """The fields that the new instance must have."""
-        self.renames = {was: now for was, now in after.renames.items() if was not in after.fields} if after else {}
+        self.renames = renames_of(before, after) if before is not None and after is not None else {}
         self.is_pydantic = hasattr(new, "__pydantic_validator__")
         self.ways: dict[str, Way] = {}
         """How each attribute is set; filled as attributes are met."""
