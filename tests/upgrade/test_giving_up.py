@@ -110,23 +110,35 @@ otpy.send(sys.listener, "from nowhere")
 """
 
 
+def stuck_server(module: Make, place: str) -> otpy.Pid:
+    """Return a server whose upgrade has been taken back, and which still stands where nothing can wake it."""
+    as_placed = PLACES[place]
+    pid: otpy.Pid = module(NAME, as_placed(V1)).Counter.start(1)
+    text = as_placed(in_place(V2, STUCK.strip()))
+    with pytest.raises(otpy.MigrationFailed, match="did not end within"):
+        upgrade.reload_module(NAME, text, rehearse=False, allow_dangerous=True, code_change_timeout=0.2)
+    return pid
+
+
+@pytest.fixture
+def lock(monkeypatch: pytest.MonkeyPatch) -> threading.Lock:
+    """Return the lock that such a code_change wants, taken."""
+    made = threading.Lock()
+    made.acquire()
+    monkeypatch.setattr(sys, "lock_of_the_test", made, raising=False)
+    return made
+
+
 @pytest.mark.parametrize("place", PLACES)
 @outside
 def test_what_it_sends_when_it_goes_on_arrives_nowhere(
-    module: Make, place: str, monkeypatch: pytest.MonkeyPatch
+    module: Make, place: str, lock: threading.Lock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What waits outside otpy cannot be woken. When it comes back, it is stopped at the first thing that it asks."""
-    lock, heard = threading.Lock(), list[Any]()
-    lock.acquire()
+    heard: list[Any] = []
     listener = otpy.spawn(lambda: heard.append(otpy.receive()))
-    monkeypatch.setattr(sys, "lock_of_the_test", lock, raising=False)
     monkeypatch.setattr(sys, "listener", listener, raising=False)
-    as_placed = PLACES[place]
-    pid = module(NAME, as_placed(V1)).Counter.start(1)
-    with pytest.raises(otpy.MigrationFailed, match="did not end within"):
-        upgrade.reload_module(
-            NAME, as_placed(in_place(V2, STUCK.strip())), rehearse=False, allow_dangerous=True, code_change_timeout=0.2
-        )
+    pid = stuck_server(module, place)
     otpy.cast(pid, "meanwhile")
     lock.release()
     assert otpy.call(pid, "n", timeout=DEADLINE) == ("v1", 2)
@@ -137,18 +149,9 @@ def test_what_it_sends_when_it_goes_on_arrives_nowhere(
 
 @pytest.mark.parametrize("place", PLACES)
 @outside
-def test_who_is_killed_before_it_has_left_is_dead(module: Make, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_killed_before_it_has_left_is_dead(module: Make, place: str, lock: threading.Lock) -> None:
     """An order to die counts for more than that it may go on."""
-    lock = threading.Lock()
-    lock.acquire()
-    monkeypatch.setattr(sys, "lock_of_the_test", lock, raising=False)
-    monkeypatch.setattr(sys, "listener", None, raising=False)
-    as_placed = PLACES[place]
-    pid = module(NAME, as_placed(V1)).Counter.start(1)
-    with pytest.raises(otpy.MigrationFailed, match="did not end within"):
-        upgrade.reload_module(
-            NAME, as_placed(in_place(V2, STUCK.strip())), rehearse=False, allow_dangerous=True, code_change_timeout=0.2
-        )
+    pid = stuck_server(module, place)
     otpy.exit(pid, otpy.Kill())
     lock.release()
     with pytest.raises(otpy.ServerExited, match="Killed"):

@@ -86,7 +86,7 @@ class Running(msgspec.Struct, frozen=True):
 
 
 @final
-class Progress(msgspec.Struct):
+class HubState(msgspec.Struct):
     """The state of a hub.
 
     - `running`: the tasks by their refs.
@@ -124,19 +124,19 @@ class Progress(msgspec.Struct):
 
 
 @final
-class Hub(GenServer[Progress]):
+class Hub(GenServer[HubState]):
     """See above."""
 
     __slots__ = ()
 
-    def init(self, arg: Work) -> Ok[Progress]:
+    def init(self, arg: Work) -> Ok[HubState]:
         """Belong to the consumer; nothing runs yet."""
         trap_exit(True)
         set_label(f"stream of {name_of(arg.function)}")
         link(arg.consumer)
-        return Ok(Progress(arg))
+        return Ok(HubState(arg))
 
-    def handle_cast(self, request: Begin | Close, state: Progress) -> NoReply[Progress] | Stop[Progress]:
+    def handle_cast(self, request: Begin | Close, state: HubState) -> NoReply[HubState] | Stop[HubState]:
         """Start a task, or end."""
         if isinstance(request, Close):
             return Stop(Normal(), state)
@@ -147,20 +147,20 @@ class Hub(GenServer[Progress]):
                 self._fail(error, state)
         return self._go_on(state)
 
-    def _go_on(self, state: Progress) -> NoReply[Progress]:
+    def _go_on(self, state: HubState) -> NoReply[HubState]:
         """Be seen to wait for a task while somebody waits for us, so that an upgrade knows whom that one waits for."""
         awaited = state.running.values() if state.asker is not None else ()
         current().wait_on = next((task.pid for task in awaited), None)
         return NoReply(state)
 
-    def _begin(self, request: Begin, state: Progress) -> None:
+    def _begin(self, request: Begin, state: HubState) -> None:
         work, me, ref = state.work, current(), Ref()
         job = Job(work.function, (request.given, *work.args), work.runs_on, work.callers, me, ref, linked=work.linked)
         pid = work.begin(job)
         timer = None if work.timeout is None else send_after(me, Late(ref), work.timeout)
         state.running[ref] = Running(request.position, pid, timer)
 
-    def handle_call(self, request: Take | Close, from_: From, state: Progress) -> Any:
+    def handle_call(self, request: Take | Close, from_: From, state: HubState) -> Any:
         """Hand over, or end."""
         if isinstance(request, Close):
             return Stop(Normal(), state, reply=None)
@@ -169,7 +169,7 @@ class Hub(GenServer[Progress]):
         state.asker = from_
         return self._go_on(state)
 
-    def handle_info(self, message: Any, state: Progress) -> NoReply[Progress]:
+    def handle_info(self, message: Any, state: HubState) -> NoReply[HubState]:
         """Take what comes of tasks, and what ends the stream."""
         match message:
             case TaskReply(ref, value) if ref in state.running:
@@ -187,7 +187,7 @@ class Hub(GenServer[Progress]):
                 pass  # what a task that is over has left: its exit, or its time
         return self._go_on(state)
 
-    def _late(self, ref: Ref, state: Progress) -> None:
+    def _late(self, ref: Ref, state: HubState) -> None:
         pid = state.running[ref].pid
         error = TaskTimeout(pid, state.work.timeout)
         if not state.work.kills_late:
@@ -198,24 +198,24 @@ class Hub(GenServer[Progress]):
         send_exit(pid, Kill())
         state.finish(ref, Exited(error))
 
-    def _fail(self, error: Exception, state: Progress) -> None:
+    def _fail(self, error: Exception, state: HubState) -> None:
         """End the tasks, and have *error* raised where somebody asks for the next result."""
         self._end_tasks(state)
         state.running.clear()
         state.failure = error
         state.tell()
 
-    def _fall(self, reason: Reason, state: Progress) -> NoReturn:
+    def _fall(self, reason: Reason, state: HubState) -> NoReturn:
         """End as one that a linked process takes along: it is no crash of its own, and reported by who crashed."""
         self._end_tasks(state)
         end(current(), reason)
         raise Unwound
 
-    def terminate(self, reason: Reason, state: Progress) -> None:
+    def terminate(self, reason: Reason, state: HubState) -> None:
         """End what still runs; where all is as it should be, no exit signal tells of it."""
         self._end_tasks(state)
         if isinstance(reason, Normal):
             unlink(state.work.consumer)
 
-    def _end_tasks(self, state: Progress) -> None:
+    def _end_tasks(self, state: HubState) -> None:
         children_shutdown.end({task.pid: "brutal_kill" for task in state.running.values()})
