@@ -262,8 +262,10 @@ class Scheduler:
         if sys.gettrace() is not None or threading.gettrace() is not None:
             return  # somebody stands in a debugger
         kind = kind_of(process)
-        if process.exit_reason is not None or getattr(kind, "supervises", False):
+        if process.fenced or getattr(kind, "supervises", False):
             return  # it dies, or ends or starts many children: work of our own, which a thread would not make quicker
+        if self.runtime.suspension is not None and self.runtime.suspension.holds(process):
+            return  # what it does for an upgrade tells nothing of its handlers
         where = _where(worker.ident)
         if where is None or worker.slices != slices or worker.current is not process:
             return  # it has come back while we looked

@@ -11,7 +11,7 @@ import pytest
 
 import otpy
 from otpy import upgrade
-from tests.support import DEADLINE, eventually, outside
+from tests.support import DEADLINE, Listener, eventually, outside
 from tests.upgrade.conftest import Make
 from tests.upgrade.sources import V1, V2
 
@@ -82,6 +82,17 @@ def test_a_server_serves_again_after_a_conversion_that_would_not_end(
     assert [otpy.call(pid, "n", timeout=DEADLINE) for pid in pids] == [("v1", 3), ("v1", 4)]
     upgrade.reload_module(NAME, as_placed(V2))
     assert [otpy.call(pid, "seen") for pid in pids] == [["before", "after"]] * 2
+
+
+@outside
+def test_a_long_conversion_moves_nobody_to_threads(module: Make) -> None:
+    """It says nothing of what the handlers of that class do."""
+    pid = module(NAME, V1).Counter.start(1)
+    text = in_place(V2, "time.sleep(0.3)")
+    with Listener("runtime.promoted") as listener:
+        upgrade.reload_module(NAME, "import time\n" + text, rehearse=False)
+        assert otpy.call(pid, "n") == ("v2", 1)
+    assert listener.heard == []
 
 
 ROLLING = [{"strategy": "rolling"}, {"strategy": "rolling", "group_size": 2}]
