@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
@@ -17,7 +18,10 @@ from otpy.analysis.graph import DependencyGraph
 from otpy.analysis.impact import impact_of
 from otpy.analysis.processes import BehaviourFacts, ProcessFacts, World
 from otpy.cli.changing import refuse_unless_loaded
+from otpy.cli.importers import importers, shown_path
 from otpy.code import versions
+from otpy.code.definitions import ANNOTATION_NAMES
+from otpy.code.imports import from_imports
 from otpy.code.verdicts import DefinitionChange, verdicts
 from otpy.code.version import Version, read_version
 from otpy.errors import CompilationFailed
@@ -85,8 +89,13 @@ def check(_node: str, args: CheckArgs, _emit: Emit) -> Checked:
     return _checked(args.module, [*_planned(plan, args.file), *findings])
 
 
-def check_texts(module: str, old: str | None, new: str, *, file: str, policy: Policy) -> Checked:
-    """Return what two texts of *module* alone tell of the edit; *old* None: it is new. *file*: where *new* is from."""
+def check_texts(
+    module: str, old: str | None, new: str, *, file: str, policy: Policy, others: Iterable[Path] = ()
+) -> Checked:
+    """Return what two texts of *module* alone tell of the edit; *old* None: it is new. *file*: where *new* is from.
+
+    *others* are the files of modules that may import what is removed.
+    """
     try:
         after = read_version(module, new, path=file)
         before = read_version(module, old) if old is not None else None
@@ -94,7 +103,7 @@ def check_texts(module: str, old: str | None, new: str, *, file: str, policy: Po
         return _checked(module, [_broken(error, file)])
     findings = _findings(module, before, new, file, policy)
     plan = _plan_of_texts(before, after)
-    return _checked(module, [*_planned(plan, file), *findings])
+    return _checked(module, [*_planned(plan, file), *findings], [*_missed(before, after, others)])
 
 
 def upgrade_errors() -> tuple[type[Exception], ...]:
@@ -155,8 +164,26 @@ def _broken(error: Exception, file: str) -> Line:
     return Line("refused", type(error).__name__, message, file, line, column)
 
 
-def _checked(module: str, lines: Iterable[Line]) -> Checked:
-    found = tuple(sorted(lines, key=lambda line: (line.line, line.column)))
+def _missed(before: Version | None, after: Version, others: Iterable[Path]) -> Iterator[Line]:
+    """Yield a line for each import, elsewhere, of a name that the new version does not have any more."""
+    had, has = ({n for d in each.definitions for n in d.binds} if each else set() for each in (before, after))
+    gone = had - has - set(ANNOTATION_NAMES)
+    if not gone or "__getattr__" in has or any(alias.name == "*" for _, alias in from_imports(after.tree, "")):
+        return  # it may have them all the same
+    for found in importers(after.name, gone, others):
+        yield Line(
+            "refused",
+            "removed",
+            f"{found.module} imports {found.name}, which {after.name} does not have any more",
+            shown_path(found.file),
+            found.line,
+            0,
+            "keep the name until nobody uses it, or change both in one upgrade",
+        )
+
+
+def _checked(module: str, lines: Iterable[Line], elsewhere: Iterable[Line] = ()) -> Checked:
+    found = (*sorted(lines, key=lambda line: (line.line, line.column)), *elsewhere)
     return Checked(module, found, all(line.severity != "refused" for line in found))
 
 

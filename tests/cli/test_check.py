@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from otpy.cli.commands.check import module_name
+from otpy.cli.importers import module_name
 from tests.cli.conftest import Finished, Shell, one_line
 
 OLD = """
@@ -114,6 +114,30 @@ def test_states_of_other_behaviours_count(otpy: Shell, tmp_path: Path, kind: str
     found = otpy("check", str(file), "--against", str(old))
     assert found.code == 1
     assert "refused: state: till.Till: till.Money needs currency, which has no default" in found.out
+
+
+@pytest.mark.parametrize("in_a_package", [True, False])
+def test_a_removed_name_that_others_import_is_refused_where_they_do(
+    otpy: Shell, tmp_path: Path, *, in_a_package: bool
+) -> None:
+    """As the upgrade would be; who has stopped to import it, or imports it from elsewhere, is not told of."""
+    folder = tmp_path / "shop"
+    (folder / "inner").mkdir(parents=True)
+    if in_a_package:
+        (folder / "__init__.py").touch()
+        (folder / "inner" / "__init__.py").touch()
+    home = "shop.till" if in_a_package else "till"
+    (tmp_path / "before.py").write_text("def price():\n    return 1\n\ndef tax():\n    return 2\n")
+    edited, user = folder / "till.py", folder / ("inner/user.py" if in_a_package else "user.py")
+    edited.write_text("def tax():\n    return 2\n")
+    relative = "from ..till import price\n" if in_a_package else f"from {home} import price\n"
+    user.write_text(f"import os\n{relative}from elsewhere import price as other\n")
+    (folder / "broken.py").write_text("price = (\n")
+    found = otpy("check", str(edited), "--against", str(tmp_path / "before.py"))
+    assert (found.code, found.out.count("refused: removed")) == (1, 1)
+    assert f"{user}:2: refused: removed: " in found.out
+    user.write_text("import os\n")
+    assert otpy("check", str(edited), "--against", str(tmp_path / "before.py")).code == 0
 
 
 def git(folder: Path, *args: str) -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from otpy.cli.client import ask_node
 from otpy.cli.exits import FAILED, OK, BadInput
+from otpy.cli.importers import module_name, neighbours
 from otpy.cli.options import ANY_NODE, AS_TEXT, Output, Where
 from otpy.cli.plain import plain
 from otpy.cli.sandboxes import read_source
@@ -68,17 +69,6 @@ def check(
     return OK if found.safe else FAILED
 
 
-def module_name(file: Path) -> str:
-    """Return the name by which the module in *file* is imported, by the packages around it."""
-    path = file.resolve()
-    parts = [] if path.stem == "__init__" else [path.stem]
-    folder = path.parent
-    while (folder / "__init__.py").is_file():
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    return ".".join(parts)
-
-
 def _print(found: Checked) -> None:
     out = console()
     for line in found.lines:
@@ -97,7 +87,7 @@ def _in_node(where: Where, name: str, new: str, file: Path) -> Checked:
 def _of_texts(name: str, old: str | None, new: str, file: Path, policy: Policy) -> Checked:
     from otpy.cli.checking import check_texts  # noqa: PLC0415
 
-    return check_texts(name, old, new, file=str(file), policy=policy)
+    return check_texts(name, old, new, file=str(file), policy=policy, others=neighbours(file))
 
 
 def _policy(file: Path, given: Path | None) -> Policy:
