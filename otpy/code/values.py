@@ -16,6 +16,8 @@ from collections.abc import Container
 from enum import Enum
 from typing import Any, Final, cast
 
+import msgspec
+
 PLAIN: Final = (int, float, complex, str, bytes, bool, type(None), type(...))
 IMMUTABLE: Final = (
     *PLAIN,
@@ -46,6 +48,10 @@ CODE_LIKE: Final = (
     typing.TypeVar,
     typing.ParamSpec,
     typing.NewType,
+    msgspec.json.Decoder,
+    msgspec.json.Encoder,
+    msgspec.msgpack.Decoder,
+    msgspec.msgpack.Encoder,
 )
 
 

@@ -37,6 +37,7 @@ CASES: list[tuple[str, str, str, str, object]] = [
     ("class attribute of the module's class", "class A:\n    v = 1", "class A:\n    v = 2", "from $a import A\ny = A.v", 2),
     ("subclass of a dataclass that has another field", "from dataclasses import dataclass\n@dataclass\nclass A:\n    a: int = 1", "from dataclasses import dataclass\n@dataclass\nclass A:\n    a: int = 2\n    b: int = 3", "from $a import A\nfrom dataclasses import dataclass, astuple\n@dataclass\nclass B(A):\n    c: int = 4\ny = astuple(B())", (2, 3, 4)),
     ("subclass of a class with another base", "class P: v = 1\nclass Q: v = 2\nclass A(P): pass", "class P: v = 1\nclass Q: v = 2\nclass A(Q): pass", "from $a import A\nclass B(A): pass\ny = B.v", 2),
+    ("decoder of a Struct with another field", "import msgspec\nclass A(msgspec.Struct):\n    a: int = 1", "import msgspec\nclass A(msgspec.Struct):\n    a: int = 1\n    b: int = 3", "import msgspec\nfrom $a import A\nread = msgspec.json.Decoder(list[A])\ny = getattr(read.decode(b'[{}]')[0], 'b', 0)", 3),
     ("import in a try block", "x = 1", "x = 2", "try:\n    from $a import x\nexcept ImportError:\n    x = 0\ny = x", 2),
 ]  # fmt: skip
 
