@@ -18,7 +18,7 @@ from otpy.code.conform.ghosts import banishing_step, moves, moving_steps
 from otpy.code.conform.layout import descendants, obstacle
 from otpy.code.conform.matching import Matches, Pair, match
 from otpy.code.conform.notes import Note
-from otpy.code.conform.shapes import has_other_fields
+from otpy.code.conform.shapes import copied_fields, fields_of, has_other_fields
 from otpy.code.conform.steps import EMPTY, Step, contents, refill, set_cell, take
 from otpy.code.exchanges import Exchanges
 from otpy.code.journal import Journal
@@ -85,7 +85,7 @@ def conform(
         live=matches.places.by_id(),
         replaced={pair.live: pair.ghost for pair in matches.replaced},
         reshaped={p.live: p.ghost for p in matches.classes if has_other_fields(p.live, p.ghost)},
-        notes=(*matches.notes, *orphan_notes(matches), *stuck_notes(exchanges)),
+        notes=(*matches.notes, *orphan_notes(matches), *copier_notes(matches), *stuck_notes(exchanges)),
         steps=steps,
     )
 
@@ -116,6 +116,18 @@ def orphan_notes(matches: Matches) -> Iterator[Note]:
             if id(cls) not in known:
                 name = f"{cls.__module__}.{cls.__qualname__}"
                 yield Note(name, "stray", f"is derived from the old {pair.name}, until it is defined again")
+
+
+def copier_notes(matches: Matches) -> Iterator[Note]:
+    """Subclasses made at run time, such as `Box[int]` of pydantic, which do not see fields that their base gets."""
+    known = {id(thing) for pair in (*matches.classes, *matches.replaced) for thing in (pair.live, pair.ghost)}
+    for pair in matches.classes:
+        come = fields_of(pair.ghost) - fields_of(pair.live)
+        for cls in descendants(pair.live) if come else ():
+            copied = copied_fields(cls)
+            if id(cls) not in known and copied is not None and not come <= copied:
+                name = f"{cls.__module__}.{cls.__qualname__}"
+                yield Note(name, "stray", f"has copied the fields of {pair.name}, and does not get its new ones")
 
 
 def stuck_notes(exchanges: Exchanges) -> Iterator[Note]:

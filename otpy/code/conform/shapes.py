@@ -39,8 +39,16 @@ def fields_of(cls: type) -> frozenset[str]:
 
 def copies_fields(cls: type) -> bool:
     """Whether *cls*, when it was made, has taken over the fields that its bases had by then."""
-    declared = (dataclass_fields(cls), attrs_fields(cls), pydantic_fields(cls))
-    return any(names is not None for names in declared) or type(cls) not in PLAIN_METACLASSES
+    return copied_fields(cls) is not None or type(cls) not in PLAIN_METACLASSES
+
+
+def copied_fields(cls: type) -> frozenset[str] | None:
+    """All fields that *cls*, when it was made, has noted that it has; None for a class that notes none."""
+    for declared in (dataclass_fields, attrs_fields, pydantic_fields):
+        names = declared(cls)
+        if names is not None:
+            return names
+    return None
 
 
 def dataclass_fields(cls: type) -> frozenset[str] | None:

@@ -373,6 +373,16 @@ LIBRARIES = (
         settles=False,
     ),
     Case(
+        "pydantic: a class that was made at run time of one that gets a field",
+        "import pydantic, typing\nT = typing.TypeVar('T')\nclass G(pydantic.BaseModel, typing.Generic[T]):\n    x: T\n",
+        "import pydantic, typing\nT = typing.TypeVar('T')\nclass G(pydantic.BaseModel, typing.Generic[T]):\n    x: T\n    y: int = 1\n    def f(self): return 'new'\n",
+        held="G, of_int = m.G, m.G[int]",
+        then=("m.G is G and G(x=1).y == 1 and of_int(x=1).f() == 'new' and list(of_int.model_fields) == ['x']",),
+        notes=("G[int]: has copied the fields of G, and does not get its new ones",),
+        reshaped=("G",),
+        settles=False,
+    ),
+    Case(
         "msgspec: methods",
         "import msgspec\nclass S(msgspec.Struct):\n    x: int = 1\n    def f(self): return 'old'\n",
         "import msgspec\nclass S(msgspec.Struct):\n    x: int = 1\n    def f(self, n=1): return 'new', self.x\n    @property\n    def p(self): return self.x + 1\n",
