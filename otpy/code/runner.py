@@ -33,6 +33,7 @@ from otpy.code.imports import from_imports, imported_modules
 from otpy.code.journal import MISSING
 from otpy.code.repeating import only_binds
 from otpy.code.scratch import IDENTITY, MACHINERY, Scratch
+from otpy.code.stars import is_exported, names_left, star_sources
 from otpy.code.staying import can_stay
 from otpy.code.values import holds_any, is_derived, is_literal_state, is_wrapper, same_plain, wrapped_in
 from otpy.code.version import Version
@@ -226,6 +227,8 @@ class Runner:
     def _is_reached_from_outside(self, definition: Definition) -> bool:
         if any(exported in runner.scratch.changed for runner, exported, _ in self._imported(definition)):
             return True
+        if any("__all__" in runner.scratch.changed for runner in self._stars(definition)):
+            return True
         grades = {runner.grade(name) for runner, name in self._attributes(definition.dotted)}
         return not grades.isdisjoint(
             {"edited", "replaced"} | ({"bodies"} if definition.kind == "assignment" else set())
@@ -267,6 +270,24 @@ class Runner:
                 else:
                     names = sorted(runner.scratch.changed | runner.edits.edited | runner.edits.bodies)
                     yield from ((runner, name, name) for name in names if is_exported(runner.namespace, name))
+
+    def _stars(self, definition: Definition) -> list[Runner]:
+        """The modules prepared with this of which *definition* imports whatever they have."""
+        found = star_sources(definition, self.scratch.module.__package__ or "")
+        return [self.together.runners[source] for source in found if source in self.together.runners]
+
+    def _drop_what_stars_left(self, definition: Definition) -> None:
+        """The names that `from … import *` brought before, and that nobody brings now, are gone."""
+        package = self.scratch.module.__package__ or ""
+        for runner in self._stars(definition):
+            others = (s for each in self.version.definitions for s in star_sources(each, package))
+            now = [
+                runner.namespace,
+                *(vars(sys.modules[s]) for s in others if s != runner.version.name and s in sys.modules),
+            ]
+            for name in names_left(self.live, runner.live, own=self.agenda.old_binders, still=now):
+                self.namespace.pop(name, None)
+                self._note(name)
 
     def _attributes(self, chains: Iterable[str]) -> Iterator[tuple[Runner, str]]:
         """The names in other modules prepared with this that are looked up by `shop.RATE`, `pkg.shop.RATE`."""
@@ -328,6 +349,7 @@ class Runner:
         self._see_new_modules(definition)
         self.looked_up[index] = self._looked_up(definition)
         before = dict(self.namespace)
+        self._drop_what_stars_left(definition)
         code = self.version.compiled(definition, self.version.filename)
         exec(code, self.namespace)  # noqa: S102 - this is what loading a module means
         self.ran.add(index)
@@ -468,12 +490,6 @@ def lookups(chains: Iterable[str], namespace: Mapping[str, Any]) -> Iterator[tup
             while len(parts) > 1 and f"{module}.{parts[0]}" in sys.modules:
                 module += f".{parts.pop(0)}"
             yield module, parts[0]
-
-
-def is_exported(namespace: Mapping[str, Any], name: str) -> bool:
-    """Whether `from … import *` gives *name*."""
-    listed = namespace.get("__all__")
-    return name in listed if listed is not None else not name.startswith("_")
 
 
 def _same(one: object, other: object) -> bool:

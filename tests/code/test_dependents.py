@@ -38,6 +38,7 @@ CASES: list[tuple[str, str, str, str, object]] = [
     ("subclass of a dataclass that has another field", "from dataclasses import dataclass\n@dataclass\nclass A:\n    a: int = 1", "from dataclasses import dataclass\n@dataclass\nclass A:\n    a: int = 2\n    b: int = 3", "from $a import A\nfrom dataclasses import dataclass, astuple\n@dataclass\nclass B(A):\n    c: int = 4\ny = astuple(B())", (2, 3, 4)),
     ("subclass of a class with another base", "class P: v = 1\nclass Q: v = 2\nclass A(P): pass", "class P: v = 1\nclass Q: v = 2\nclass A(Q): pass", "from $a import A\nclass B(A): pass\ny = B.v", 2),
     ("decoder of a Struct with another field", "import msgspec\nclass A(msgspec.Struct):\n    a: int = 1", "import msgspec\nclass A(msgspec.Struct):\n    a: int = 1\n    b: int = 3", "import msgspec\nfrom $a import A\nread = msgspec.json.Decoder(list[A])\ny = getattr(read.decode(b'[{}]')[0], 'b', 0)", 3),
+    ("star that brings one more of what was there", "__all__ = ['x']\nx = y = 2", "__all__ = ['x', 'y']\nx = y = 2", "y = 1\nfrom $a import *", 2),
     ("import in a try block", "x = 1", "x = 2", "try:\n    from $a import x\nexcept ImportError:\n    x = 0\ny = x", 2),
 ]  # fmt: skip
 
@@ -54,6 +55,28 @@ def test_what_a_dependent_made_of_an_import_is_made_anew(  # noqa: PLR0917 - the
     journal = Journal()
     upgrade_all(name, journal, a=new)
     assert made["b"].y == expected
+    journal.undo()
+    assert _state(made) == before
+
+
+@pytest.mark.parametrize("way", ["__all__", "definition"])
+def test_names_that_a_star_does_not_bring_any_more_are_gone(name: str, modules: Modules, way: str) -> None:
+    """As after a fresh import; what the importer has of the same name is its own."""
+    first = "x = 1\ny = 2\nz = 3\n" + ("__all__ = ['x', 'y', 'z']\n" if way == "__all__" else "")
+    second = "x = 1\ny = 2\n__all__ = ['x']\n" if way == "__all__" else "x = 1\nz_ = 3\n"
+    made = modules(
+        a=first,
+        o="z = 3\n",
+        b="from $a import *\nz = 30\n",
+        c="from $b import *\n",
+        d="from $o import *\nfrom $a import *\n",
+    )
+    before = _state(made)
+    journal = Journal()
+    upgrade_all(name, journal, a=second)
+    for module in (made["b"], made["c"]):
+        assert (module.x, hasattr(module, "y"), module.z) == (1, False, 30)
+    assert (made["d"].x, hasattr(made["d"], "y"), made["d"].z) == (1, False, 3)
     journal.undo()
     assert _state(made) == before
 
