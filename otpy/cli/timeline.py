@@ -87,8 +87,15 @@ def print_timeline(out: Console, found: Any) -> None:
         out.print(Text(text, style=style), soft_wrap=True)
 
 
+def _versions(change: Module) -> str:
+    """The module, and between which versions it went; a source that did not parse has none."""
+    if not change.after:
+        return f"{change.module} {change.before or ''}".rstrip()
+    return f"{change.module} {change.before or 'new'} → {change.after}"
+
+
 def _head(record: Record) -> Iterator[tuple[str, str]]:
-    modules = ", ".join(f"{m.module} {m.before or 'new'} → {m.after}" for m in record.modules)
+    modules = ", ".join(map(_versions, record.modules))
     yield f"upgrade {record.id}: {modules}", "bold"
     how = record.state if record.outcome in ("", record.state) else f"{record.state} ({record.outcome})"
     yield f"  {how}, {_moment(record.started)}, took {seconds(record.seconds)}", _STATES.get(record.state, "")

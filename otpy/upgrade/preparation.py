@@ -61,9 +61,10 @@ class Preparation:
             self._compile()
 
     def _compile(self) -> None:
+        now = self.running = {name: (versions(name) or (None,))[-1] for name in self.given}  # known if it fails, too
         found = compiled(self.given, self.options.paths)
-        for name in load_order(self.given):
-            running = self.running[name] = (versions(name) or (None,))[-1]
+        self.running = {name: now[name] for name in load_order(self.given)}
+        for name, running in self.running.items():
             if running is None or running.source != self.given[name] or self.options.identity:
                 self.new[name] = found[name]
         self.changes = tuple(self._compare())

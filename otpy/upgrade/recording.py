@@ -118,7 +118,9 @@ def _snapshot(process: Process, moment: Any, stored: Stored) -> Snapshot:
 
 
 def _vsn(found: Preparation, name: str) -> str:
-    version = found.new.get(name) or found.running.get(name)
+    """Return the version that *name* was to have; the empty string if its source has none, as it does not parse."""
+    running = found.running.get(name)
+    version = found.new.get(name) or (running if running is not None and running.source == found.given[name] else None)
     return "" if version is None else str(version.vsn)
 
 

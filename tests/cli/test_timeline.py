@@ -54,6 +54,15 @@ def test_one_that_was_refused_is_told_with_its_error_and_advice(node: Shell, tmp
     assert "7" in missing.err
 
 
+def test_one_that_does_not_parse_is_told_with_the_version_that_runs(node: Shell, tmp_path: Path) -> None:
+    """It is of a module that is there; that it is new would be wrong."""
+    bad = tmp_path / "counter.py"
+    bad.write_text("def :\n")
+    assert node("upgrade", "counter", bad).code == 1
+    assert node("history", "--id", 1).out.splitlines()[0] == "upgrade 1: counter 1"
+    assert "counter 1 " in node("history").out.splitlines()[1]
+
+
 def test_insights_have_a_plot(node: Shell) -> None:
     """In the terminal; and all of it is JSON for scripts."""
     assert "no upgrade" in node("insights").out.lower()
