@@ -128,7 +128,8 @@ class UpgradeReport(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, warnings=(*self.warnings, *more))
 
     def __str__(self) -> str:
-        versions = ", ".join(f"{name} → {vsn}" for name, vsn in self.version.items())
+        arrow = " → " if self.status == "completed" else " "  # else it is what ran before, and still does
+        versions = ", ".join(f"{name}{arrow}{vsn}" for name, vsn in self.version.items())
         longest = self.paused_s.get("max", 0.0)
         lines = [
             f"{self.status} in {self.reload_time_s * 1e3:.1f} ms: {versions or ', '.join(self.reloaded_modules)}",

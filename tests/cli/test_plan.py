@@ -131,6 +131,7 @@ def test_the_last_upgrade_is_taken_back_as_a_whole(node: Shell) -> None:
         (["upgrade", "counter", "README.md", "--max-crashes", "1"], "give --watch SECONDS too"),
         (["upgrade", "counter"], "or --plan FILE"),
         (["upgrade", "counter", "README.md", "--watch", "0"], "--watch 0; give seconds, more than 0"),
+        (["upgrade", "counter", "README.md", "--dry-run", "--permanent"], "--dry-run brings nothing"),
         (["upgrade", "counter", "README.md", "--watch", "inf"], "--watch inf; give seconds"),
         (["upgrade", "counter", "README.md", "--watch", "9", "--max-crashes", "-1"], "--max-crashes -1; give"),
         (["upgrade", "counter", "README.md", "--retries", "1.5"], "'1.5' is no whole number"),

@@ -61,6 +61,8 @@ def upgrade(
         raise BadInput(f"--watch {watch:g}; give seconds, more than 0")
     if max_crashes is not None and max_crashes < 0:
         raise BadInput(f"--max-crashes {max_crashes}; give a whole number, 0 or more")
+    if dry_run and permanent:
+        raise BadInput("--dry-run brings nothing that could be permanent; leave one of the two out")
     if plan is None:
         args["what"] = what(target, file, to, release, more=" or --plan FILE")
     elif (target, file, to, release) != (None, None, None, None):
