@@ -58,13 +58,20 @@ def test_a_process_stays_on_its_scheduler_when_its_class_goes_to_threads(module:
     assert otpy.call(pid, "state") == 1
 
 
-@pytest.mark.parametrize("leave", ['raise otpy.ExitProcess("no")', "raise SystemExit(3)"])
+@pytest.mark.parametrize("rehearse", [True, False])
+@pytest.mark.parametrize("runs_on", ["scheduler", "thread", "asyncio"])
+@pytest.mark.parametrize(
+    "leave", ['otpy.ExitProcess("no")', "SystemExit(3)", "asyncio.CancelledError", "GeneratorExit", "BaseException"]
+)
 @inside
-def test_whatever_code_change_raises_refuses(module: Make, leave: str) -> None:
+def test_whatever_code_change_raises_refuses(module: Make, leave: str, runs_on: str, *, rehearse: bool) -> None:
     """Also what would end the process elsewhere."""
-    pid = module("m_counter", V1).Counter.start(1)
+    where = f"class Counter(otpy.GenServer):\n    runs_on = {runs_on!r}\n"
+    first, broken = (text.replace("class Counter(otpy.GenServer):\n", where) for text in (V1, BROKEN))
+    broken = "import asyncio\n" + broken.replace('raise ValueError("cannot read that")', f"raise {leave}")
+    pid = module("m_counter", first).Counter.start(1)
     with pytest.raises(otpy.MigrationFailed):
-        upgrade.reload_module("m_counter", BROKEN.replace('raise ValueError("cannot read that")', leave))
+        upgrade.reload_module("m_counter", broken, rehearse=rehearse)
     assert otpy.call(pid, "n") == ("v1", 1)
 
 
