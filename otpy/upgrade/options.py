@@ -109,7 +109,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             _refuse_unless(is_seconds(getattr(self, name)), name, getattr(self, name), "seconds, more than 0")
         for name, least in (("group_size", 1), ("canaries", 1), ("retries", 0)):
             count = getattr(self, name)
-            _refuse_unless(isinstance(count, int) and count >= least, name, count, f"a whole number, {least} or more")
+            _refuse_unless(type(count) is int and count >= least, name, count, f"a whole number, {least} or more")
         for name in ("rehearse", "dry_run", "allow_dangerous", "identity"):
             _refuse_unless(isinstance(getattr(self, name), bool), name, getattr(self, name), "True or False")
         modes = get_args(get_args(StateMode)[0])
