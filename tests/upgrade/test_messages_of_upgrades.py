@@ -352,3 +352,28 @@ def test_code_change_may_wait_for_a_task(module: Make) -> None:
     text = TREE.replace("\nclass Top", HELPED.replace("HELP", HELPS["a task that is waited for"]))
     upgrade.reload_module("m_tree", text, rehearse=False)
     assert otpy.call("a", "seen") == [5]
+
+
+@pytest.mark.parametrize("strategy", ["rolling", "canary"])
+@pytest.mark.parametrize("size", [1, 2])
+@inside
+def test_who_goes_ahead_leaves_no_trace_when_its_conversion_fails(module: Make, strategy: Any, size: int) -> None:
+    """Alone, in a slice of its own, or in a group that rests: what it has sent itself is gone, and whom it started."""
+    made = module("m_tree", TREE)
+    pids = [made.Child.start(number) for number in range(size)]
+    before = len(otpy.processes())
+    failing = (
+        "otpy.spawn_link(otpy.receive), otpy.cast(otpy.self_pid(), 1), otpy.spawn_monitor(int), otpy.sleep(0.01), 1 / 0"
+    )
+    text = TREE.replace("class Child(otpy.GenServer):", "class Child(otpy.GenServer):\n    limit = 1\n")
+    with pytest.raises(otpy.MigrationFailed):
+        upgrade.reload_module(
+            "m_tree",
+            text.replace("\nclass Top", HELPED.replace("HELP", failing)),
+            strategy=strategy,
+            group_size=size,
+            canaries=size,
+            rehearse=False,
+        )
+    eventually(lambda: len(otpy.processes()) == before)
+    assert [otpy.call(pid, "seen") for pid in pids] == [[]] * size
