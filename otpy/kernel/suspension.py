@@ -85,9 +85,8 @@ class Suspension:
         self._running: dict[Process, Jobs] = {}
         self._let_in: set[Process] = set()  # started by a job, for the upgrade: they run as they like
         self._timers: list[TimerRef] = []  # set by these, and by jobs
-        self._kept = KeptBack(
-            self.is_insider, is_started=self._let_in.__contains__, is_at_work=self._running.__contains__
-        )
+        self._kept = KeptBack(self.is_insider, is_started=self._let_in.__contains__, is_at_work=self._is_at_work)
+        self._here: Process | None = None
 
     # -- for the coordinator
 
@@ -202,8 +201,13 @@ class Suspension:
         self._kept.forget()
 
     def hold_here(self, process: Process) -> None:
-        """Count *process*, which runs now and works for an upgrade, as held: the time of its callers stands still."""
+        """Count *process*, which runs now and works for an upgrade, as held: the time of its callers stands still.
+
+        What it does is that of a job, and may be taken back.
+        """
         self.members[process] = process.gate
+        self._here = process
+        self._kept.guard(self.members)
         self.began = self.runtime.clock.now()
         self.runtime.suspension = self
 
@@ -242,7 +246,10 @@ class Suspension:
 
     def is_insider(self, process: Process | None) -> bool:
         """Whether *process* runs a job now, or has been started by one."""
-        return process in self._running or process in self._let_in
+        return process is not None and (self._is_at_work(process) or process in self._let_in)
+
+    def _is_at_work(self, process: Process) -> bool:
+        return process in self._running or process is self._here
 
     # -- while it lasts
 
@@ -294,7 +301,7 @@ class Suspension:
 
     def keeps_exit(self, dead: Process, process: Process, reason: Any) -> bool:
         """See Gate.keeps_exit: the end of who is part of the upgrade, until it is known whether that stands."""
-        if dead not in self._let_in or (process.trapping and process in self._running):
+        if dead not in self._let_in or (process.trapping and self._is_at_work(process)):
             return False  # who is at work may wait for the message that tells of it
         return self._kept.keep_exit(dead, process, reason)
 
@@ -416,6 +423,7 @@ class Suspension:
         for caller in self._thaw:
             caller.executor.submit(caller)
         self._forget_jobs()
+        self._here = None
         # Whoever called one of them meanwhile may ask for long how long it stood still, and they may be dead by then.
         self._past = frozenset(process.id for process in self.members)
         self.members.clear()

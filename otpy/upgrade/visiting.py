@@ -67,7 +67,8 @@ class Visit:
             raise CallTimeout(self.process, timeout)
 
     def _let_go(self) -> None:
-        """Let others call the process again; where it still does its job, it will leave that soon."""
+        """Take back what the job has led to, and let others call the process: where it is at it, it leaves it soon."""
+        self._held.take_back_jobs()
         between_slices(self.process.runtime, self._held.release_here)
 
     def _is_done(self) -> bool:
@@ -110,7 +111,11 @@ class Visit:
             self._done.put(outcome)
 
     def _do(self, _process: Process) -> None:
-        self._job(self)
+        try:
+            self._job(self)
+        except BaseException:
+            self._held.take_back_jobs()
+            raise
 
     def _leave(self) -> None:
         self._held.release_here()
