@@ -265,14 +265,14 @@ class Transaction:
         classes.rebase(preparation.replaced, preparation.given, self._journal)
         assert self._renewal is not None  # made by the step before
         self._renewal.install(self._journal)
+        self._refuse_other_runtimes()  # again: who is started there from now on begins with the new code
         for kind, place in self._places.items():
             self.warnings += classes.check_place(kind, place, (preparation.replaced.get(kind) or kind).runs_on)  # type: ignore[attr-defined]
 
     def _commit(self) -> None:
         """Give every process its new class, state and version, and its messages their new classes."""
         if self.options.watch is not None and not self.options.watch.keep_work:
-            copies = Copies()
-            self.states_before = {c.process: copies.copy(state_of(c.process)).value for c in self._conversions}
+            self.states_before = self._states()
         self.converted = sum(conversion.converted for conversion in self._conversions)
         supervising = {kind for kind in {c.new_class for c in self._conversions} if getattr(kind, "supervises", False)}
         own: list[Conversion] = []
@@ -291,6 +291,15 @@ class Transaction:
         migration = self.converting.migrations.here()
         members, replaced = self._resting.members(), self.preparation.replaced
         self._waiting = commit_messages(self.runtime, members, replaced, migration, self._journal)
+
+    def _states(self) -> dict[Process, Any]:
+        """Return copies of the states, but of supervisors: who their children are is no work that could be lost."""
+        copies = Copies()
+        return {
+            c.process: copies.copy(state_of(c.process)).value
+            for c in self._conversions
+            if not getattr(c.new_class, "supervises", False)
+        }
 
     def _note_children(self, process: Process, state: Any) -> None:
         succession = children.succession(process, self.converting.state_before(process), state)

@@ -152,6 +152,24 @@ def test_the_kept_states_lose_the_work_and_say_so(module: Make) -> None:
     assert any("what was done since is lost" in warning for warning in gone_back[0]["report"].warnings)
 
 
+@pytest.mark.parametrize("numbers", ["range(3)", "(0, 2, 3)"], ids=["same children", "other children"])
+@inside
+def test_the_kept_states_are_not_those_of_supervisors(module: Make, numbers: str) -> None:
+    """Who their children are is no work: who was started since is known to them, and who went is started again."""
+    module("m_watched", V1).Top.start()
+    with told("upgrade.rolled_back_by_watch") as gone_back:
+        policy = WatchPolicy(window=30, max_crashes=0, keep_work=False)
+        upgrade.reload_module("m_watched", CRASHING.replace("range(3)", numbers), watch=policy)
+        with pytest.raises(otpy.ServerExited):
+            otpy.call("counter0", "n")
+        eventually(lambda: gone_back)
+    assert versions() == [("v1", 0), ("v1", 1), ("v1", 2)]
+    assert otpy.whereis("counter3") is None
+    again: Any = otpy.whereis("counter0")
+    otpy.exit(again, otpy.Kill())
+    eventually(lambda: otpy.whereis("counter0") not in {None, again})
+
+
 @inside
 def test_a_process_that_cannot_be_saved_is_ended(module: Make) -> None:
     """Its supervisor starts it on the old code; the others keep what they have."""

@@ -8,6 +8,7 @@ import pytest
 
 import otpy
 from otpy import upgrade
+from tests.properties.deeds import at_step
 from tests.support import eventually, inside, status
 from tests.upgrade.conftest import Make
 from tests.upgrade.sources import V1, V2, source
@@ -89,3 +90,26 @@ def test_processes_of_another_runtime_are_not_left_with_old_states(module: Make)
             assert otpy.call(here, "n") == ("v1", 2)
             upgrade.reload_module("m_counter", V1.replace('"v1"', '"still v1"'))  # bodies need no conversion
         assert otpy.call(elsewhere, "n") == ("still v1", 1)
+
+
+def test_who_is_started_in_another_runtime_after_the_first_look_is_found_too(module: Make) -> None:
+    """It has begun with the old code, and nobody would convert it."""
+    made = module("m_counter", V1)
+    started: list[otpy.Pid] = []
+
+    def begin() -> None:
+        otpy.receive()
+        started.append(made.Counter.start(1))
+
+    def meanwhile() -> None:
+        otpy.send(elsewhere, "begin")
+        eventually(lambda: started)
+
+    with otpy.runtime():
+        elsewhere = otpy.spawn(begin)
+        with otpy.runtime():
+            here = made.Counter.start(2)
+            with at_step("install", meanwhile), pytest.raises(otpy.IncompatibleUpgrade, match="another runtime"):
+                upgrade.reload_module("m_counter", V2)
+            assert otpy.call(here, "n") == ("v1", 2)
+        assert otpy.call(started[0], "n") == ("v1", 1)
