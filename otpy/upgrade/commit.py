@@ -17,7 +17,7 @@ from otpy.kernel.actors import Actor
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime
 from otpy.upgrade.classes import Classes, become, begin_as
-from otpy.upgrade.conversion import Conversion
+from otpy.upgrade.conversion import Conversion, is_machinery
 from otpy.upgrade.mailboxes import convert_mailbox
 from otpy.upgrade.roots import convert_roots
 
@@ -37,6 +37,9 @@ def commit(conversions: Sequence[Conversion], journal: Journal) -> None:
         if c.new_class is not kind:
             become(actor, c.new_class)
         if attributes is not None:
+            for name in attributes.keys() - c.state.keys():
+                if not is_machinery(name):
+                    del actor.__dict__[name]
             actor.__dict__.update(c.state)
         elif process.exit_reason is None:
             process.state = c.state

@@ -148,7 +148,12 @@ def state_of_server(process: Process) -> Any:
 def state_of_actor(process: Process) -> dict[str, Any]:
     """Return the attributes of an `otpy.Actor`."""
     own = {} if process.actor is None else vars(process.actor)  # it may have been killed
-    return {name: value for name, value in own.items() if not name.startswith(("actor_", "_actor_"))}
+    return {name: value for name, value in own.items() if not is_machinery(name)}
+
+
+def is_machinery(attribute: str) -> bool:
+    """Whether an *attribute* of an actor is pykka's, and no part of its state."""
+    return attribute.startswith(("actor_", "_actor_"))
 
 
 def finished(

@@ -19,6 +19,7 @@ from otpy.behaviours.migrations import Copies
 from otpy.behaviours.migrations.steps import Step
 from otpy.behaviours.results import UNSET, Ok, Then
 from otpy.errors import BadReturn, MigrationFailed
+from otpy.kernel.actors import Actor
 from otpy.kernel.process import Process
 from otpy.upgrade.raised import is_end
 from otpy.upgrade.ways import Way
@@ -97,8 +98,15 @@ class UsersPart:
             case _ if isinstance(result, Ok):
                 msg = "a migration step, like a function given as state=, returns the state itself, not Ok(state)"
                 raise failed(process, self.converter, MigrationFailed(msg))
+            case _ if issubclass(self.converter, Actor) and not _is_namespace(result):
+                msg = f"the state of an otpy.Actor is a dict of its attributes, by their names, not {result!r}"
+                raise failed(process, self.converter, MigrationFailed(msg))
             case _:
                 return Changed(before, result)
+
+
+def _is_namespace(result: object) -> bool:
+    return isinstance(result, dict) and all(isinstance(name, str) for name in result)
 
 
 def _by_code_change(part: UsersPart, process: Process, _argument: Any, state: Any) -> Any:

@@ -237,6 +237,46 @@ def test_an_actor_gets_its_new_methods_and_keeps_its_attributes(module: Make) ->
     assert proxy.greet().get(timeout=5) == "hello them"
 
 
+ATTRIBUTES = source("""
+    import otpy
+
+    class Holder(otpy.Actor):
+        def __init__(self):
+            super().__init__()
+            self.x, self.y = 1, 2
+
+        def on_receive(self, message):
+            return sorted(name for name in vars(self) if not name.startswith(("actor_", "_actor_")))
+""")
+
+
+@inside
+def test_a_function_for_states_says_which_attributes_an_actor_has(module: Make) -> None:
+    """Those that it leaves out are gone; and back, when it is taken back."""
+    ref = module("m_holder", ATTRIBUTES).Holder.start()
+    new = ATTRIBUTES + "\nX = 1\n"
+
+    def state(_old_vsn: object, own: dict[str, int]) -> dict[str, int]:
+        return {"x": own["x"], "z": 3}
+
+    with pytest.raises(otpy.UpgradeError):
+        upgrade.reload_module("m_holder", new, state=state, force_rollback_at="commit")
+    assert ref.ask("names", timeout=5) == ["x", "y"]
+    upgrade.reload_module("m_holder", new, state=state)
+    assert ref.ask("names", timeout=5) == ["x", "z"]
+
+
+@pytest.mark.parametrize("rehearse", [True, False])
+@pytest.mark.parametrize("state", [5, None, {1: 2}])
+@inside
+def test_what_can_be_no_state_of_an_actor_is_refused(module: Make, state: object, *, rehearse: bool) -> None:
+    """It has to be the attributes by their names."""
+    ref = module("m_holder", ATTRIBUTES).Holder.start()
+    with pytest.raises(otpy.MigrationFailed, match="dict of its attributes"):
+        upgrade.reload_module("m_holder", ATTRIBUTES + "\nX = 1\n", state=lambda _old, _own: state, rehearse=rehearse)
+    assert ref.ask("names", timeout=5) == ["x", "y"]
+
+
 @inside
 def test_a_restart_after_the_upgrade_runs_the_new_code(module: Make) -> None:
     """The supervisor starts what the module holds now."""
