@@ -26,6 +26,7 @@ from otpy.errors import (
     ChildNotFound,
     ChildRestarting,
     ChildRunning,
+    MigrationFailed,
     SupervisorError,
 )
 
@@ -311,11 +312,18 @@ class OrderedChildren(Children):
         return [*self.children.values(), *self.leaving]
 
     def take_over(self, renewed: Mapping[Child, Child]) -> None:
-        """See Children."""
+        """See Children. Ids may be other objects, too. Raises MigrationFailed if two of them are equal now."""
         super().take_over(renewed)
-        self.children = {name: renewed[child] for name, child in self.children.items()}
+        requested = set(map(id, self.requested))  # ids of old classes may not be hashed any more
+        known, self.children, self.requested = self.children, {}, set()
+        for name, child in known.items():
+            new = renewed[child]
+            if self.children.setdefault(new.spec.id, new) is not new:
+                msg = f"two children have the id {new.spec.id!r} after the migration: keep what told them apart"
+                raise MigrationFailed(msg)
+            if id(name) in requested:
+                self.requested.add(new.spec.id)
         self.leaving = [renewed[child] for child in self.leaving]
-        self.requested = set(self.requested)
 
     def _end_leaving(self) -> None:
         """End those that leave, the last one first."""

@@ -61,9 +61,15 @@ class Trial:
         return [*(f"{cls.__module__}.{cls.__qualname__} cannot be mirrored" for cls in found), *looks_past(errors)]
 
     def state_of(self, supervisor: Process) -> Any:
-        """Return the state of *supervisor*, with what its `init` is asked and its answer compared with as copies."""
+        """Return the state of *supervisor*, with what its `init` is asked and its answer compared with as copies.
+
+        These are of the new shape, as ids of children are looked up. Raises MigrationFailed.
+        """
         state = supervisor.state
-        return state.renewed(self._copied) if isinstance(state, OrderedChildren) else state
+        if not isinstance(state, OrderedChildren):
+            return state
+        migration = self._migrations.here()
+        return state.renewed(lambda value: migration.migrate(self._copied(value)).value)
 
     def extra_for(self, kind: type) -> Any:
         """Return a copy of what the upgrade hands on to processes of class *kind*."""

@@ -445,3 +445,72 @@ def test_a_supervisor_whose_children_still_start_is_in_nobodys_way(module: Make)
     top = otpy.receive(timeout=20.0)
     assert otpy.sys.get_state(top).flags.strategy == "rest_for_one"
     otpy.exit(starter, otpy.Kill())
+
+
+IDS = source("""
+    from dataclasses import dataclass
+    import otpy
+
+    @dataclass(frozen=True)
+    class Key:
+        number: int
+
+    class Child(otpy.GenServer):
+        def init(self, arg):
+            return otpy.Ok(arg)
+
+    class Top(otpy.Supervisor):
+        def init(self, arg):
+            flags = otpy.SupFlags(intensity=100)
+            return flags, [Child.child_spec(id=Key(number), restart="transient") for number in range(3)]
+""")
+OTHER_IDS = {
+    "a field more": IDS.replace("number: int", "number: int\n    day: int = 0"),
+    "a field more that has no value of its own": IDS.replace(
+        "number: int", "number: int\n    day: tuple = field(default_factory=tuple)"
+    ).replace("import dataclass", "import dataclass, field"),
+    "another class": IDS.replace("frozen=True", "frozen=True, slots=True"),
+}
+
+
+@pytest.mark.parametrize("step", [None, "children"])
+@pytest.mark.parametrize("new", OTHER_IDS.values(), ids=OTHER_IDS)
+@inside
+def test_children_whose_ids_are_of_a_changed_class_stay_the_same(module: Make, new: str, step: str | None) -> None:
+    """They are found by the new ids, those too that were asked for; and each stands there once."""
+    made = module("m_ids", IDS)
+    top = made.Top.start()
+    otpy.supervisor.start_child(top, made.Child.child_spec(id=made.Key(3), restart="transient"))
+    before = numbered(top)
+    if step is None:
+        report = upgrade.reload_module("m_ids", new)
+        assert report.supervisor_changes == ()
+    else:
+        with pytest.raises(otpy.UpgradeError):
+            upgrade.reload_module("m_ids", new, force_rollback_at=step)
+    assert numbered(top) == before
+    for number, child in before.items():
+        otpy.supervisor.terminate_child(top, made.Key(number))
+        assert not otpy.is_alive(child)
+        assert otpy.is_alive(otpy.supervisor.restart_child(top, made.Key(number)))
+    assert len(otpy.supervisor.which_children(top)) == len(before)
+
+
+def numbered(top: otpy.Pid) -> dict[int, Any]:
+    """Return the children of *top* by the numbers in their ids, of which none may stand there twice."""
+    rows = otpy.supervisor.which_children(top)
+    ids: list[Any] = [row.id for row in rows]
+    found = {ident.number: row.child for ident, row in zip(ids, rows, strict=True)}
+    assert len(found) == len(rows)
+    return found
+
+
+@inside
+def test_ids_that_would_be_equal_are_refused(module: Make) -> None:
+    """One of the two children would be forgotten, and run on."""
+    made = module("m_ids", IDS)
+    top = made.Top.start()
+    before = otpy.supervisor.which_children(top)
+    with pytest.raises(otpy.MigrationFailed, match="after the migration"):
+        upgrade.reload_module("m_ids", IDS.replace("number: int", "day: int = 0").replace("Key(number)", "number"))
+    assert otpy.supervisor.which_children(top) == before
