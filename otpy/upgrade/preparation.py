@@ -84,6 +84,7 @@ class Preparation:
         self.prepared = self._in_time(policy, steps) if moved else self._prepare(policy)  # bodies alone run nothing
         self.changes = tuple(c for c in self.prepared.changes if c.verdict != "unchanged")
         self.warnings += self.prepared.warnings
+        self.warnings += filter(None, map(_of_hashes, self.changes))
         self._refuse()
 
     def _in_time(self, policy: Policy, steps: Steps) -> Prepared:
@@ -211,6 +212,17 @@ class Preparation:
         """Give it up."""
         if self.prepared is not None:
             self.prepared.discard()
+
+
+def _of_hashes(change: DefinitionChange) -> str | None:
+    """Return the warning that instances may not be found any more by what was filled with them before."""
+    owner, _, name = change.name.rpartition(".")
+    if not owner or name not in {"__hash__", "__eq__"} or change.verdict == "documented":
+        return None
+    return (
+        f"{change.module}.{change.name} has changed: dicts and sets that have instances of {owner} already do not sort "
+        "them anew, and may not find them; if states have such, fill these anew in code_change"
+    )
 
 
 def compiled(sources: Mapping[str, str], paths: Mapping[str, str]) -> dict[str, Version]:

@@ -34,6 +34,30 @@ def test_what_processes_held_is_no_stray(module: Make) -> None:
     assert report.warnings == ()
 
 
+HASHED = source("""
+    import otpy
+
+    class Key:
+        def __hash__(self):
+            return 1
+
+        def other(self):
+            return 1
+""")
+
+
+@inside
+def test_another_hash_is_warned_of(module: Make) -> None:
+    """What is kept by it may not be found any more, and nothing else would tell."""
+    module("m_hashed", HASHED)
+    report = upgrade.reload_module(
+        "m_hashed", HASHED.replace("other(self):\n        return 1", "other(self):\n        return 2")
+    )
+    assert report.warnings == ()
+    report = upgrade.reload_module("m_hashed", HASHED.replace("return 1", "return 2"))
+    assert [warning.partition(" has")[0] for warning in report.warnings] == ["m_hashed.Key.__hash__"]
+
+
 @inside
 def test_what_nobody_could_migrate_is_counted(module: Make) -> None:
     """A global has it, so it stays of the old class, and the report says so."""
