@@ -16,7 +16,7 @@ from typing import Final, TypeAlias, final
 import msgspec
 
 from otpy.analysis.pauses import PauseRecord
-from otpy.errors import ServerExited, SuspendTimeout, UpgradeError, UpgradeInProgress
+from otpy.errors import CallError, NotRunning, ServerExited, SuspendTimeout, UpgradeError, UpgradeInProgress
 from otpy.kernel import events
 from otpy.kernel.here import waiting
 from otpy.kernel.primitives import sleep
@@ -119,7 +119,7 @@ class Engine:
             except ServerExited as ended:
                 if ended.server is not runtime.system:
                     raise
-                run_on_thread(self._wait_for_the_end, label="end of an upgrade")
+                self._outlast()
                 told = f"who carried out the upgrade was ended with {ended.reason!r}"
                 if tried and tried[-1].status == "completed":
                     return tried[-1].with_warnings([f"{told} when it was done: the upgrade stands"])
@@ -131,6 +131,13 @@ class Engine:
                     raise
                 msg = f"the upgrade failed in a way that nobody has foreseen: {type(error).__name__}: {error}"
                 raise _with_report(UpgradeError(msg), tried) from error
+
+    def _outlast(self) -> None:
+        """Return when what is under way has come to its end, also if the runtime stops meanwhile."""
+        try:
+            run_on_thread(self._wait_for_the_end, label="end of an upgrade")
+        except (CallError, NotRunning):  # it has stopped, and this is a thread that otpy did not make
+            self._wait_for_the_end()
 
     def _wait_for_the_end(self) -> None:
         with self.alone(wait=True):
