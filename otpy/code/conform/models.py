@@ -9,9 +9,9 @@ import functools
 import gc
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from types import ModuleType
 from typing import Any, Final
 
+from otpy.code.conform.layout import descendants
 from otpy.code.conform.namespaces import read_all, restore_all
 from otpy.code.conform.steps import Step, fill, renew
 
@@ -71,17 +71,22 @@ def users_of(models: Collection[type]) -> list[Any]:
     """
     if not models:
         return []
-    adapter = getattr(sys.modules.get("pydantic.type_adapter"), "TypeAdapter", ModuleType)
-    schemas: dict[int, tuple[Any, object]] = {}
-    for thing in gc.get_objects():
-        if type(thing) is adapter:
-            schemas[id(thing)] = thing, vars(thing).get("core_schema")
-        elif issubclass(type(thing), type) and SCHEMA in vars(thing):
-            schemas[id(thing)] = thing, vars(thing)[SCHEMA]
+    schemas = {id(compiled): (compiled, schema) for compiled, schema in _schemas()}
     wanted = {id(model) for model in models}
     users = {key for key, (_, schema) in schemas.items() if key not in wanted and mentioned(schema, wanted)}
     inside = {key: mentioned(schemas[key][1], wanted | users) - {key} for key in users}
     return [schemas[key][0] for key in sorted(users, key=lambda key: len(inside[key]))]
+
+
+def _schemas() -> Iterator[tuple[Any, object]]:
+    """All that is compiled and alive, each with its schema. Not by `gc.get_objects`, see finding.py."""
+    for cls in descendants(object):
+        if SCHEMA in vars(cls):
+            yield cls, vars(cls)[SCHEMA]
+    adapter = getattr(sys.modules.get("pydantic.type_adapter"), "TypeAdapter", None)
+    for thing in gc.get_referrers(adapter) if adapter is not None else ():
+        if type(thing) is adapter:
+            yield thing, vars(thing).get("core_schema")
 
 
 def mentioned(schema: object, wanted: Collection[int]) -> set[int]:
