@@ -16,7 +16,7 @@ from typing import Final, final
 
 from otpy.code.baseline import baseline
 from otpy.code.caches import Caches
-from otpy.code.conform import conform
+from otpy.code.conform import Conformed, conform
 from otpy.code.dependents import NOT_LOOKED_AT, bindings, importers, is_installed
 from otpy.code.finding import functions_of, references
 from otpy.code.history import histories
@@ -61,13 +61,26 @@ def prepare_all(
     Raises: CompilationFailed, with the place; LoadFailed, whose cause is what the new code raised, or that a module is
     not made of Python source. Then nothing has changed: no name and no module is left behind.
     """
+    return prepare_versions(_read(sources, paths or {}), dependents=dependents, in_place=in_place)
+
+
+def prepare_versions(versions: Iterable[Version], *, dependents: Iterable[str] = (), in_place: bool = True) -> Prepared:
+    """As `prepare_all`, for versions that have been read."""
     preparation = Preparation(in_place=in_place)
     try:
-        preparation.read(sources, paths or {}, dependents)
+        preparation.look_at(versions, dependents)
         return preparation.prepare()
     except BaseException:
         preparation.give_up()
         raise
+
+
+def _read(sources: Mapping[str, str], paths: Mapping[str, str | None]) -> Iterator[Version]:
+    for name, source in sources.items():
+        live = sys.modules.get(name)
+        if live is not None:
+            baseline(name, live)  # what runs has its number before what is to come
+        yield read_version(name, source, number=histories.next_number(name), path=paths.get(name))
 
 
 def refuse_foreign(name: str, live: ModuleType | None) -> None:
@@ -83,7 +96,7 @@ def refuse_foreign(name: str, live: ModuleType | None) -> None:
 
 @final
 class Preparation:
-    """One preparation: read, run, settle."""
+    """One preparation: look, run, settle."""
 
     def __init__(self, *, in_place: bool) -> None:
         self.in_place = in_place
@@ -92,18 +105,18 @@ class Preparation:
         self.dependents: list[LoadedVersion] = []
         self.warnings: list[str] = []
 
-    def read(self, sources: Mapping[str, str], paths: Mapping[str, str | None], dependents: Iterable[str]) -> None:
-        """Compile all, and compare each with what runs."""
-        for name, source in sources.items():
-            live = sys.modules.get(name)
-            refuse_foreign(name, live)
-            previous = baseline(name, live) if live is not None else None
-            version = read_version(name, source, number=histories.next_number(name), path=paths.get(name))
+    def look_at(self, versions: Iterable[Version], dependents: Iterable[str]) -> None:
+        """Compare each with what runs."""
+        for version in versions:
+            live = sys.modules.get(version.name)
+            refuse_foreign(version.name, live)
+            previous = baseline(version.name, live) if live is not None else None
             show(version.filename, version.parsed.lines)
             self.loaded.append(self._module(version, previous, live))
+        given = {loaded.name for loaded in self.loaded}
         for name in dict.fromkeys(dependents):
             live = sys.modules.get(name)
-            if live is not None and name not in sources:
+            if live is not None and name not in given:
                 running = baseline(name, live)
                 if running is None:
                     self.warnings.append(f"the source of {name} is not known: what it has made of imports stays")
@@ -186,9 +199,9 @@ class Preparation:
         notes = [note for each in every for note in each.notes_on_ghosts()]
         namespaces = [each.scratch.namespace for each in every]
         ours = [*made, *alive, *notes]
-        conformed = (
-            conform(pairs, twins=twins, kept=kept, not_in=ours, known=namespaces) if pairs or twins else conform(())
-        )
+        conformed = Conformed()
+        if pairs or twins:
+            conformed = conform(pairs, twins=twins, kept=kept, not_in=ours, known=namespaces)
         for each, functions in zip(every, alive, strict=True):
             each.settle(conformed, functions)
         for each in self.loaded:

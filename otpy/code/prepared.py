@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import final
 
 from otpy.code.caches import Caches
-from otpy.code.conform import Conformed, conform
+from otpy.code.conform import Conformed
 from otpy.code.history import histories
 from otpy.code.journal import Journal
 from otpy.code.loaded import LoadedVersion
@@ -33,7 +33,7 @@ class Prepared:
     in_place: bool = True
     kept_members: Mapping[type, Collection[str]] = field(default_factory=dict, repr=False)
     """For live classes that are edited, the members that stay as they are: what the program has made of them."""
-    conformed: Conformed = field(default_factory=lambda: conform(()), repr=False)
+    conformed: Conformed = field(default_factory=Conformed, repr=False)
     caches: Caches = field(default_factory=Caches, repr=False)
     preparation: Journal = field(default_factory=Journal, repr=False)
     more_warnings: tuple[str, ...] = ()

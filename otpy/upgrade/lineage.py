@@ -24,7 +24,9 @@ class Lineage:
         """Take down an upgrade that has just completed."""
         for version in upgrade.options.back_to.values():
             histories.come_again(version)
-        self._upgrades = [each for each in self._upgrades if _is_kept(each)]
+        names = {name for each in self._upgrades for name in each}
+        kept = {id(version) for name in names for version in histories.versions(name)}
+        self._upgrades = [each for each in self._upgrades if any(id(version) in kept for version in each.values())]
         now = {name: histories.versions(name)[-1] for name in upgrade.new}
         brought = {name: version for name, version in now.items() if version is histories.original(name)}
         # A new module is there to stay: it makes an upgrade stand only if there is nothing else in it to be taken back.
@@ -38,7 +40,3 @@ class Lineage:
             if standing:
                 return {name: before for name in standing if (before := histories.before(name)) is not None}
         return {}
-
-
-def _is_kept(brought: dict[str, Version]) -> bool:
-    return any(version is kept for name, version in brought.items() for kept in histories.versions(name))

@@ -17,7 +17,7 @@ from otpy.behaviours.migrations import with_renames
 from otpy.code import compiler, versions
 from otpy.code.dependents import dependents_of
 from otpy.code.history import histories
-from otpy.code.loader import prepare_all
+from otpy.code.loader import prepare_versions
 from otpy.code.prepared import Prepared
 from otpy.code.verdicts import HARMLESS, DefinitionChange, verdicts
 from otpy.code.version import Version, read_version
@@ -96,12 +96,12 @@ class Preparation:
             raise ReloadTimeout(seconds, "load", given_up.where, goes_on=not given_up.has_ended) from None
 
     def _prepare(self, policy: Policy) -> Prepared:
-        sources = {name: version.source for name, version in self.new.items()}
-        dependents = [name for name in self.dependents if name not in sources]
+        # Where their texts come from is no matter for what is loaded: modules stay where they were imported from.
+        news = [dataclasses.replace(version, path=None) for version in self.new.values()]
         in_place, prepared = self.options.strategy == "atomic", None
         try:
             with self._guarded(policy):
-                prepared = prepare_all(sources, dependents=dependents, in_place=in_place)
+                prepared = prepare_versions(news, dependents=self.dependents, in_place=in_place)
         except BaseException as error:
             if prepared is not None:
                 prepared.discard()

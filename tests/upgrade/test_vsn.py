@@ -6,10 +6,10 @@ import sys
 from typing import Any
 
 import otpy
-from otpy import upgrade
+from otpy import code, upgrade
 from tests.support import inside
 from tests.upgrade.conftest import Make
-from tests.upgrade.sources import source
+from tests.upgrade.sources import V1, V2, source
 
 FIRST = source("""
     import otpy
@@ -65,3 +65,12 @@ def test_going_back_over_an_edit_of_bodies_names_the_version_that_is_gone_to(mod
     upgrade.rollback_module("m_hashed")
     assert otpy.call(pid, "?") == (2, [target, otpy.DownTo(target)])
     assert vsn_of(pid) == target
+
+
+@inside
+def test_versions_are_numbered_one_after_the_other(module: Make) -> None:
+    """The number is in the name under which tracebacks show a version: none is left out."""
+    module("m_counter", V1)
+    upgrade.reload_module("m_counter", V2)
+    upgrade.reload_module("m_counter", V2.replace('"2"', '"3"'))
+    assert [version.number for version in code.versions("m_counter")] == [1, 2, 3]

@@ -31,16 +31,16 @@ NOTHING: Final[Mapping[type, Collection[str]]] = MappingProxyType({})
 @final
 @dataclass(slots=True)
 class Conformed:
-    """What was decided. `apply` does it, once."""
+    """What was decided; by itself, that nothing is to be done. `apply` does it, once."""
 
-    live: Mapping[int, object]
+    live: Mapping[int, object] = field(default_factory=dict)
     """By the id of what was made in a scratch namespace: what takes its place. What is not in it stays itself."""
-    replaced: Mapping[type, type]
+    replaced: Mapping[type, type] = field(default_factory=dict)
     """Live classes that cannot be edited, each with the new class."""
-    reshaped: Mapping[type, type]
+    reshaped: Mapping[type, type] = field(default_factory=dict)
     """Live classes that are edited in place and whose instances have other fields then, each with its ghost."""
-    notes: tuple[Note, ...]
-    steps: list[Step] = field(repr=False)
+    notes: tuple[Note, ...] = ()
+    steps: list[Step] = field(default_factory=list, repr=False)
 
     def apply(self, journal: Journal) -> None:
         """Edit the live objects. Every step is written to *journal* first; afterwards nothing holds a ghost.
