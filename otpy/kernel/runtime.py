@@ -348,6 +348,12 @@ def runtime(
             here.process, here.ward = outer
 
 
+def runtimes_beside(mine: Runtime) -> list[Runtime]:
+    """Return the other runtimes of this interpreter."""
+    with _start_lock:
+        return [made for made in _stack if made is not mine]
+
+
 @overload
 def run(main: Callable[..., Coroutine[Any, Any, ResultT]], *args: Any) -> ResultT: ...
 @overload

@@ -60,8 +60,10 @@ class Ahead:
         """Bring them to the new version, as the strategy says; a warning says so if that is nobody."""
         self._go()
         transaction, strategy = self._transaction, self._transaction.options.strategy
+        if strategy == "atomic" or self.processes:
+            return
         together = processes_of(transaction.concerned, transaction.runtime.processes())
-        if strategy != "atomic" and together and not self.processes:
+        if together:
             transaction.warnings.append(
                 f'strategy="{strategy}": nobody went ahead, as no behaviour of a server has changed; '
                 f"{len(together)} processes go together"

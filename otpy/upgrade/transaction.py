@@ -23,8 +23,7 @@ from otpy.errors import IncompatibleUpgrade, PlanRefused, ServerExited, SuspendT
 from otpy.kernel.actors import Actor, FunctionProcess
 from otpy.kernel.calls import PENDING, Failed
 from otpy.kernel.process import Process
-from otpy.kernel.runtime import Runtime
-from otpy.kernel.table import table
+from otpy.kernel.runtime import Runtime, runtimes_beside
 from otpy.safety.limits import check_plan
 from otpy.safety.policy import Policy
 from otpy.upgrade import children, classes
@@ -167,7 +166,7 @@ class Transaction:
 
     def _rehearse(self) -> None:
         """Ask supervisors what their children will be, convert copies of the live states, and throw them away."""
-        members = processes_of(self.concerned, self.runtime.processes())
+        members = [] if self.concerned is nobody else processes_of(self.concerned, self.runtime.processes())
         self._refuse_myself(members)
         self._refuse_other_runtimes()
         self._check_classes(members)
@@ -182,7 +181,7 @@ class Transaction:
 
     def _refuse_other_runtimes(self) -> None:
         """Code belongs to the interpreter, and states to a runtime: those of another one would not be converted."""
-        others = [p for p in processes_of(self.concerned, table.processes()) if p.runtime is not self.runtime]
+        others = [p for each in runtimes_beside(self.runtime) for p in processes_of(self.concerned, each.processes())]
         if others:
             msg = (
                 f"{len(others)} processes of another runtime run code that changes, such as {others[0]!r}; an upgrade "

@@ -8,6 +8,7 @@ import pytest
 
 import otpy
 from otpy import upgrade
+from otpy.kernel.runtime import Runtime
 from tests.properties.deeds import at_step
 from tests.support import eventually, inside, status
 from tests.upgrade.conftest import Make
@@ -113,3 +114,14 @@ def test_who_is_started_in_another_runtime_after_the_first_look_is_found_too(mod
                 upgrade.reload_module("m_counter", V2)
             assert otpy.call(here, "n") == ("v1", 2)
         assert otpy.call(started[0], "n") == ("v1", 1)
+
+
+@inside
+def test_an_edit_of_bodies_looks_for_nobody(module: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes as long under a hundred thousand processes as under one."""
+    pid = module("m_counter", V1).Counter.start(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Runtime, "processes", property(lambda _: pytest.fail("everybody was looked at")))
+        report = upgrade.reload_module("m_counter", V1.replace('"v1"', '"still v1"'))
+    assert report.affected_processes == ()
+    assert otpy.call(pid, "n") == ("still v1", 1)
