@@ -45,8 +45,10 @@ def filename_of(code: CodeType) -> str:
 
 @cache
 def _teach() -> None:
-    """Have every StackSummary corrected when it has been made."""
-    extract: Any = getattr(StackSummary, _EXTRACT)
+    """Have every StackSummary corrected when it has been made; a Python that makes them otherwise is left alone."""
+    extract: Any = getattr(StackSummary, _EXTRACT, None)
+    if extract is None:
+        return
 
     def extract_and_correct(
         cls: type[StackSummary], frames: Iterable[tuple[FrameType, Any]], /, **how: Any
