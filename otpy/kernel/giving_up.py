@@ -87,9 +87,10 @@ class Work:
 
     def _begin(self, process: Process) -> bool:
         with self._lock:
-            if process not in self._stopped:
-                self._at_it.add(process)
-        return process in self._at_it
+            if process in self._stopped:
+                return False
+            self._at_it.add(process)
+            return True
 
     def _end(self, process: Process) -> bool:
         """Note that *process* has left its work, and free it of the fence; returns whether the outcome counts."""
