@@ -385,13 +385,7 @@ class Suspension:
 
     def _awaited(self) -> Iterator[Process]:
         """Yield whom the handlers of the set wait for, directly or through others."""
-        seen: set[Process] = set()
-        for process in tuple(self._active):
-            target = process.wait_on
-            while target is not None and target not in seen:
-                seen.add(target)
-                yield target
-                target = target.wait_on
+        return awaited_by(tuple(self._active))
 
     def _stuck(self) -> Process | None:
         """Return an active process that waits for no other one: those that wait for it are not to blame."""
@@ -455,6 +449,17 @@ class Suspension:
                 return server is not None
             server = server.wait_on
         return False
+
+
+def awaited_by(processes: Iterable[Process]) -> Iterator[Process]:
+    """Yield whom the handlers of *processes* wait for, directly or through others, each once."""
+    seen: set[Process] = set()
+    for process in processes:
+        target = process.wait_on
+        while target is not None and target not in seen:
+            seen.add(target)
+            yield target
+            target = target.wait_on
 
 
 def _has_work(process: Process) -> bool:

@@ -82,16 +82,6 @@ class Resting:
         return () if self.suspension is None else tuple(self.suspension.members)
 
 
-def waits_for(process: Process, whom: Process) -> bool:
-    """Whether a handler of *process* waits for *whom*, directly or through others."""
-    seen: set[Process] = set()
-    target = process.wait_on
-    while target is not None and target is not whom and target not in seen:
-        seen.add(target)
-        target = target.wait_on
-    return target is whom
-
-
 def bring_to_rest(
     runtime: Runtime, find: Callable[[], Levels], concerned: Concerned, *, options: Options, steps: Steps
 ) -> Resting:

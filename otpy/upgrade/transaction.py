@@ -24,6 +24,7 @@ from otpy.kernel.actors import Actor, FunctionProcess
 from otpy.kernel.calls import PENDING, Failed
 from otpy.kernel.process import Process
 from otpy.kernel.runtime import Runtime, runtimes_beside
+from otpy.kernel.suspension import awaited_by
 from otpy.safety.limits import check_plan
 from otpy.safety.policy import Policy
 from otpy.upgrade import children, classes
@@ -43,7 +44,7 @@ from otpy.upgrade.options import Options
 from otpy.upgrade.preparation import Preparation
 from otpy.upgrade.rehearsal import rehearse
 from otpy.upgrade.report import Rehearsal, UpgradeReport
-from otpy.upgrade.resting import Levels, Resting, bring_to_rest, waits_for
+from otpy.upgrade.resting import Levels, Resting, bring_to_rest
 from otpy.upgrade.steps import Steps, Tell
 from otpy.upgrade.strays import strays
 from otpy.upgrade.watch import Watch
@@ -166,7 +167,7 @@ class Transaction:
 
     def _rehearse(self) -> None:
         """Ask supervisors what their children will be, convert copies of the live states, and throw them away."""
-        members = [] if self.concerned is nobody else processes_of(self.concerned, self.runtime.processes())
+        members = self._concerned_in(self.runtime)
         self._refuse_myself(members)
         self._refuse_other_runtimes()
         self._check_classes(members)
@@ -179,9 +180,13 @@ class Transaction:
             # A plain process, such as a task, rests nowhere between messages: it runs on until it is ended.
             self._leaving = [process for process in leaving if not isinstance(process.actor, FunctionProcess)]
 
+    def _concerned_in(self, runtime: Runtime) -> list[Process]:
+        """Return whom in *runtime* it concerns. An edit of bodies concerns nobody, and looks at nobody."""
+        return [] if self.concerned is nobody else processes_of(self.concerned, runtime.processes())
+
     def _refuse_other_runtimes(self) -> None:
         """Code belongs to the interpreter, and states to a runtime: those of another one would not be converted."""
-        others = [p for each in runtimes_beside(self.runtime) for p in processes_of(self.concerned, each.processes())]
+        others = [process for runtime in runtimes_beside(self.runtime) for process in self._concerned_in(runtime)]
         if others:
             msg = (
                 f"{len(others)} processes of another runtime run code that changes, such as {others[0]!r}; an upgrade "
@@ -197,7 +202,7 @@ class Transaction:
         try:
             self._resting = bring_to_rest(self.runtime, self._find(), concerned, options=self.options, steps=self.steps)
         except SuspendTimeout as busy:
-            if waits_for(busy.pid, self.asked_by):  # so it would be as busy the next time
+            if self.asked_by in awaited_by([busy.pid]):  # so it would be as busy the next time
                 raise UpgradeFromWithin(self.asked_by, busy.pid) from busy
             raise
         self._check_classes(self._resting.processes)
